@@ -1,0 +1,79 @@
+// PushRequest: what changed and why, merged while debouncing. Main thread.
+import type { ObjectKey } from "./config.ts";
+
+/** Names of the `type` label of pilot_push_triggers; `depdendentresource` is misspelt in istiod's metric too. */
+export type PushReason =
+  | "endpoint"
+  | "headlessendpoint"
+  | "config"
+  | "service"
+  | "proxy"
+  | "global"
+  | "unknown"
+  | "debug"
+  | "secret"
+  | "networks"
+  | "proxyrequest"
+  | "depdendentresource"
+  | "namespace"
+  | "cluster";
+
+/** Identifies a service of the registry: a host may stand in several namespaces. */
+export interface ServiceKey {
+  readonly hostname: string;
+  readonly namespace: string;
+}
+
+/** `namespace/hostname`. */
+export function serviceKeyString(key: ServiceKey): string {
+  return `${key.namespace}/${key.hostname}`;
+}
+
+/**
+ * What the registry says has changed in one step, or the sum of several steps.
+ * Maps are keyed by `keyString` and `serviceKeyString`, so that merging is a union.
+ */
+export interface RegistryChange {
+  /** Configuration objects added, changed or removed. Metadata-only edits that cannot matter are not in here. */
+  readonly configs: ReadonlyMap<string, ObjectKey>;
+  /** Services whose own description changed (ports, addresses, resolution, visibility), or that came or went. */
+  readonly services: ReadonlyMap<string, ServiceKey>;
+  /** Services of which only endpoints changed. */
+  readonly endpoints: ReadonlyMap<string, ServiceKey>;
+  /** Addresses of workloads whose labels or service targets may have changed: their proxies' views are made anew. */
+  readonly workloadAddresses: ReadonlySet<string>;
+  /** MeshConfig or MeshNetworks changed: everything may differ. */
+  readonly mesh: boolean;
+  /** How often each reason occurred. */
+  readonly reasons: ReadonlyMap<PushReason, number>;
+}
+
+/** A RegistryChange with the times that the ledger and the metrics need. All in milliseconds of the monotonic clock. */
+export interface PushRequest {
+  readonly change: RegistryChange;
+  /** When the first of the merged changes arrived. */
+  readonly firstChangeMs: number;
+  /** When the last of them arrived. */
+  readonly lastChangeMs: number;
+  /** How many changes were merged. */
+  readonly merged: number;
+}
+
+/** True when nothing but endpoints changed, so that only EDS can differ. */
+export function isEndpointsOnly(change: RegistryChange): boolean {
+  return !change.mesh && change.configs.size === 0 && change.services.size === 0 && change.workloadAddresses.size === 0;
+}
+
+/** The sum of two changes, neither of which is altered. */
+export function mergeChanges(a: RegistryChange, b: RegistryChange): RegistryChange {
+  const reasons = new Map(a.reasons);
+  for (const [reason, count] of b.reasons) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+  return {
+    configs: new Map([...a.configs, ...b.configs]),
+    services: new Map([...a.services, ...b.services]),
+    endpoints: new Map([...a.endpoints, ...b.endpoints]),
+    workloadAddresses: new Set([...a.workloadAddresses, ...b.workloadAddresses]),
+    mesh: a.mesh || b.mesh,
+    reasons,
+  };
+}

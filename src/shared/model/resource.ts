@@ -1,0 +1,22 @@
+// What generation gives and streams send. Any thread.
+import type { XdsType } from "../xds-types.ts";
+
+/** One serialized resource. `hash` is 16 hex digits over `bytes`, and serves as its version in delta xDS. */
+export interface EncodedResource {
+  readonly name: string;
+  readonly hash: string;
+  /** The serialized message, without the Any around it. */
+  readonly bytes: Uint8Array;
+}
+
+/** Resources of one type for one view: all of them for a wildcard, or those asked for by name that exist. */
+export interface ResourceSet {
+  readonly type: XdsType;
+  readonly resources: readonly EncodedResource[];
+}
+
+/** What is asked of generation: a whole type (`names` null) or some names of it. */
+export interface ResourceWant {
+  readonly type: XdsType;
+  readonly names: readonly string[] | null;
+}

@@ -1,0 +1,42 @@
+// Messages from a worker to the main thread. Types only.
+import type { ErrorCode } from "../errors.ts";
+import type { XdsType } from "../xds-types.ts";
+
+/** Resources of one want: `names[i]` has hash `hashes[i]` and the bytes from `offsets[i]` to `offsets[i + 1]`. */
+export interface GeneratedSet {
+  readonly type: XdsType;
+  readonly names: readonly string[];
+  readonly hashes: readonly string[];
+  /** `names.length + 1` byte positions in `bytes`. */
+  readonly offsets: Uint32Array;
+  /** Transferred, not cloned. */
+  readonly bytes: Uint8Array;
+}
+
+/** Something in the configuration that a generator had to leave out, for people to see. */
+export interface GenerationWarning {
+  /** `Kind/namespace/name` of the object at fault, or "" when there is none. */
+  readonly object: string;
+  readonly reason: string;
+}
+
+export interface Generated {
+  readonly ok: true;
+  /** In the order of the task's wants. */
+  readonly sets: readonly GeneratedSet[];
+  readonly warnings: readonly GenerationWarning[];
+  /** Milliseconds spent bringing the worker's indices to the snapshot, and generating. */
+  readonly attachMs: number;
+  readonly generateMs: number;
+}
+
+export interface TaskFailed {
+  readonly ok: false;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly stack: string;
+  /** The type that failed, where one did. */
+  readonly type?: XdsType;
+}
+
+export type WorkerResult = Generated | TaskFailed;
