@@ -1,0 +1,31 @@
+// Reads a mesh-wide settings file into a message's normal form, with the file and line of every mistake. Main thread.
+import { MizzenError } from "../../shared/errors.ts";
+import { type DecodeResult, decodeMessage } from "../validation/structural/decode.ts";
+import type { MessageSchema } from "../validation/structural/descriptors.ts";
+import { isObject, type JsonObject } from "../validation/structural/json.ts";
+import { fieldLocator, parseYaml, splitDocuments } from "./yaml-documents.ts";
+
+/** Decodes the one document of a file; an empty file is an empty message. Throws MIZZEN_ERR_OPTIONS. */
+export function decodeSettings(text: string, file: string, schema: MessageSchema): JsonObject {
+  const documents = splitDocuments(text);
+  const document = documents[0];
+  if (!document) return {};
+  if (documents.length > 1) {
+    throw new MizzenError("MIZZEN_ERR_OPTIONS", `${file}:${documents[1]!.line}: only one document is expected`);
+  }
+  const parsed = parseYaml(document);
+  if (!parsed.ok) throw new MizzenError("MIZZEN_ERR_OPTIONS", `${file}:${parsed.line}: ${parsed.reason}`);
+  if (parsed.value === null) return {};
+  if (!isObject(parsed.value)) {
+    throw new MizzenError("MIZZEN_ERR_OPTIONS", `${file}:${document.line}: settings must be a map of names to values`);
+  }
+  const result: DecodeResult = { errors: [], unnamedEnums: [] };
+  const decoded = decodeMessage(schema, parsed.value, "", result);
+  const errors = [...result.errors, ...result.unnamedEnums];
+  if (errors.length > 0) {
+    const line = fieldLocator(document);
+    const lines = errors.map((e) => `${file}:${line(e.field)}: ${e.field}: ${e.reason}`);
+    throw new MizzenError("MIZZEN_ERR_OPTIONS", lines.join("\n"));
+  }
+  return decoded;
+}
