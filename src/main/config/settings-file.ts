@@ -19,9 +19,9 @@ export function decodeSettings(text: string, file: string, schema: MessageSchema
   if (!isObject(parsed.value)) {
     throw new MizzenError("MIZZEN_ERR_OPTIONS", `${file}:${document.line}: settings must be a map of names to values`);
   }
-  const result: DecodeResult = { errors: [], unnamedEnums: [] };
+  const result: DecodeResult = { errors: [], deferred: [] };
   const decoded = decodeMessage(schema, parsed.value, "", result);
-  const errors = [...result.errors, ...result.unnamedEnums];
+  const errors = [...result.errors, ...result.deferred];
   if (errors.length > 0) {
     const line = fieldLocator(document);
     const lines = errors.map((e) => `${file}:${line(e.field)}: ${e.field}: ${e.reason}`);

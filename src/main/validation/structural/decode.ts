@@ -7,13 +7,13 @@ import { nearestName } from "./suggest.ts";
 /** Where decoding reports to. */
 export interface DecodeResult {
   readonly errors: FieldError[];
-  /** Enum numbers that have no name: kept as numbers, for rules that name them in their own way. */
-  readonly unnamedEnums: FieldError[];
+  /** Enum numbers without a name, and nulls in lists of messages: kept, for rules that name them in their own way. */
+  readonly deferred: FieldError[];
 }
 
 /**
- * The message in normal form: lowerCamelCase names, enums by name, durations in seconds, no nulls but those in lists of
- * messages. Names in snake_case and enum numbers are taken too. With errors in `result` the value is not to be used.
+ * The message in normal form: lowerCamelCase names, enums by name, durations in seconds, no nulls. Names in snake_case
+ * and enum numbers are taken too. With anything in `result` the value is not to be used past validation.
  */
 export function decodeMessage(schema: MessageSchema, value: unknown, path: string, result: DecodeResult): JsonObject {
   const out: JsonObject = {};
@@ -69,7 +69,10 @@ function decodeField(field: FieldSchema, raw: unknown, path: string, result: Dec
       return undefined;
     }
     return raw.map((item: unknown, i) => {
-      if (item === null && typeof field.type === "object" && "fields" in field.type) return null;
+      if (item === null && typeof field.type === "object" && "fields" in field.type) {
+        result.deferred.push({ field: `${path}[${i}]`, reason: "must not be null" });
+        return null;
+      }
       return decodeOne(field.type, item, `${path}[${i}]`, result) ?? null;
     });
   }
@@ -110,7 +113,7 @@ function decodeEnum(type: EnumSchema, raw: unknown, path: string, result: Decode
   if (typeof raw === "number" && Number.isInteger(raw)) {
     const name = type.names.get(raw);
     if (name !== undefined) return name;
-    result.unnamedEnums.push({ field: path, reason: `${raw} is not one of ${enumNames(type)}` });
+    result.deferred.push({ field: path, reason: `${raw} is not one of ${enumNames(type)}` });
     return raw;
   }
   const shown = typeof raw === "string" ? JSON.stringify(raw) : describe(raw);
