@@ -1,12 +1,16 @@
 // MeshConfig: what a user gives, laid over istiod's defaults the way istiod lays it. Main thread.
 import type { Mesh_MeshConfig, Mesh_ProxyConfig } from "../../shared/gen/istio.js";
+import { checkMeshConfig } from "../validation/mesh/mesh-config-rules.ts";
 import type { Descriptors } from "../validation/structural/descriptors.ts";
 import { defaultMeshConfig } from "./mesh-defaults.ts";
 import { decodeSettings } from "./settings-file.ts";
 
 /** A MeshConfig file as the user wrote it, decoded and without defaults. Throws MIZZEN_ERR_OPTIONS with file and line. */
 export function parseMeshConfig(text: string, file: string, descriptors: Descriptors): Mesh_MeshConfig {
-  return decodeSettings(text, file, descriptors.message("istio.mesh.v1alpha1.MeshConfig")) as Mesh_MeshConfig;
+  const schema = descriptors.message("istio.mesh.v1alpha1.MeshConfig");
+  return decodeSettings(text, file, schema, (given, report) =>
+    checkMeshConfig(report, mergeMeshConfig(given as Mesh_MeshConfig)),
+  ) as Mesh_MeshConfig;
 }
 
 /**

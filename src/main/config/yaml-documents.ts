@@ -1,5 +1,16 @@
 // YAML and JSON text: split into documents, parsed one by one, and searched for lines when a message needs one. Any thread.
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  Scalar,
+  visit,
+} from "yaml";
 
 /** The text of one document of a file. */
 export interface YamlDocument {
@@ -69,12 +80,33 @@ export function parseYaml(document: YamlDocument): ParsedYaml {
   if (error) {
     return { ok: false, line: document.line - 1 + lines.linePos(error.pos[0]).line, reason: error.message };
   }
+  if (FLOW_END_COLON.test(document.text)) mendFlowColons(parsed);
   try {
     return { ok: true, value: parsed.toJS({ maxAliasCount: 1000 }) as unknown };
   } catch (thrown) {
     // Aliases that unfold without end.
     return { ok: false, line: document.line, reason: thrown instanceof Error ? thrown.message : String(thrown) };
   }
+}
+
+const FLOW_END_COLON = /:\s*[\],]/;
+
+/**
+ * `[2001:db8::]` is a list of one map to the YAML standard, but of one text to the parsers that Kubernetes has.
+ */
+function mendFlowColons(parsed: Document.Parsed): void {
+  visit(parsed, {
+    Seq(_key, list) {
+      if (!list.flow) return;
+      for (const [i, item] of list.items.entries()) {
+        const pair = isMap(item) && item.items.length === 1 ? item.items[0] : undefined;
+        // A map without braces begins where its key begins.
+        if (!pair || !isScalar(pair.key) || rangeStart(item) !== rangeStart(pair.key)) continue;
+        const empty = pair.value === null || (isScalar(pair.value) && pair.value.source === "");
+        if (empty && typeof pair.key.source === "string") list.items[i] = new Scalar(`${pair.key.source}:`);
+      }
+    },
+  });
 }
 
 /**

@@ -7,7 +7,7 @@ import { nearestName } from "./suggest.ts";
 /** Where decoding reports to. */
 export interface DecodeResult {
   readonly errors: FieldError[];
-  /** Enum numbers without a name, and nulls in lists of messages: kept, for rules that name them in their own way. */
+  /** Enum numbers without a name: kept as numbers, for rules that name them in their own way. */
   readonly deferred: FieldError[];
 }
 
@@ -70,7 +70,7 @@ function decodeField(field: FieldSchema, raw: unknown, path: string, result: Dec
     }
     return raw.map((item: unknown, i) => {
       if (item === null && typeof field.type === "object" && "fields" in field.type) {
-        result.deferred.push({ field: `${path}[${i}]`, reason: "must not be null" });
+        result.errors.push({ field: `${path}[${i}]`, reason: "must not be null" });
         return null;
       }
       return decodeOne(field.type, item, `${path}[${i}]`, result) ?? null;

@@ -108,7 +108,8 @@ function linkDescriptors(root: RawNode): Descriptors {
   };
   for (const { fields, raw } of messages.values()) {
     for (const [name, field] of Object.entries(raw.fields ?? {})) {
-      const jsonName = field.options?.json_name ?? name;
+      // The descriptors keep underscores before digits, which JSON names don't have.
+      const jsonName = field.options?.json_name ?? name.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
       const oneof = Object.entries(raw.oneofs ?? {}).find(([, o]) => o.oneof.length > 1 && o.oneof.includes(name));
       fields.set(jsonName, {
         name: jsonName,

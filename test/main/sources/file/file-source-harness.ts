@@ -10,7 +10,10 @@ import { createValidator } from "../../../../src/main/validation/validate-object
 import { keyString } from "../../../../src/shared/model/config.ts";
 import type { MeshObject, Rejection, SourceDelta } from "../../../../src/shared/model/delta.ts";
 
-export const validate = createValidator({ descriptors: loadDescriptors(), features: { ipAutoAllocate: true } });
+export const validate = createValidator({
+  descriptors: loadDescriptors(),
+  features: { ipAutoAllocate: true, wildcardHostServiceEntriesForTls: false },
+});
 
 export interface Harness {
   readonly dir: string;
