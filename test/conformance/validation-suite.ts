@@ -6,7 +6,7 @@ import { ENVOY_FILTER_WARNING } from "../../src/main/validation/kinds/envoy-filt
 import { checkMeshConfig } from "../../src/main/validation/mesh/mesh-config-rules.ts";
 import { checkMeshNetworks, checkProxyConfig } from "../../src/main/validation/mesh/mesh-rules.ts";
 import { newReport, reportText } from "../../src/main/validation/report.ts";
-import { checkSchema, loadSchemaConstraints } from "../../src/main/validation/schema/check-schema.ts";
+import { checkSchema } from "../../src/main/validation/schema/check-schema.ts";
 import { type DecodeResult, decodeMessage } from "../../src/main/validation/structural/decode.ts";
 import { loadDescriptors } from "../../src/main/validation/structural/descriptors.ts";
 import { isObject } from "../../src/main/validation/structural/json.ts";
@@ -40,7 +40,6 @@ export interface Outcome {
 
 const descriptors = loadDescriptors();
 const validator = { descriptors, features: { ipAutoAllocate: true, wildcardHostServiceEntriesForTls: false } };
-const constraints = loadSchemaConstraints();
 
 export function readSuite(folder: string): readonly SuiteCase[] {
   const index = JSON.parse(fs.readFileSync(path.join(folder, "index.json"), "utf8")) as { cases: SuiteCase[] };
@@ -77,7 +76,7 @@ function runDataset(one: SuiteCase, raw: unknown): Outcome {
 }
 
 function runCrd(one: SuiteCase, raw: unknown): Outcome {
-  const problems = checkSchema(descriptors, constraints, raw);
+  const problems = checkSchema(descriptors, raw);
   const said = problems.join("; ");
   const { error, webhook: expected } = one.options;
   let textEqual = error ? said.includes(error) : said === "";

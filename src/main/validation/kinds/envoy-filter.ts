@@ -40,6 +40,8 @@ function checkPatch(report: Report, field: string, item: Networking_EnvoyFilter_
     reject(report, `${field}.applyTo`, "missing applyTo");
     return;
   }
+  // Patches of waypoints are checked by the schema alone.
+  if (item.match?.waypoint) return;
   if (!patch) {
     reject(report, `${field}.patch`, "missing patch");
     return;

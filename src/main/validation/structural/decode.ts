@@ -12,7 +12,8 @@ export interface DecodeResult {
 }
 
 /**
- * The message in normal form: lowerCamelCase names, enums by name, durations in seconds, no nulls. Names in snake_case
+ * The message in normal form: lowerCamelCase names, enums by name, durations in seconds, no nulls (an empty item of a
+ * list of messages is an empty message). Names in snake_case
  * and enum numbers are taken too. With anything in `result` the value is not to be used past validation.
  */
 export function decodeMessage(schema: MessageSchema, value: unknown, path: string, result: DecodeResult): JsonObject {
@@ -69,10 +70,6 @@ function decodeField(field: FieldSchema, raw: unknown, path: string, result: Dec
       return undefined;
     }
     return raw.map((item: unknown, i) => {
-      if (item === null && typeof field.type === "object" && "fields" in field.type) {
-        result.errors.push({ field: `${path}[${i}]`, reason: "must not be null" });
-        return null;
-      }
       return decodeOne(field.type, item, `${path}[${i}]`, result) ?? null;
     });
   }
