@@ -3,7 +3,7 @@
 /** The known name nearest to a misspelt one, or undefined when none is near. */
 export function nearestName(misspelt: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.min(3, Math.ceil(misspelt.length / 3)) + 1;
+  let bestDistance = Math.min(3, Math.floor(misspelt.length / 3)) + 1;
   const lower = misspelt.toLowerCase();
   for (const name of known) {
     if (Math.abs(name.length - misspelt.length) >= bestDistance) continue;
