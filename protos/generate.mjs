@@ -9,8 +9,8 @@ import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import pbjs from "protobufjs-cli/pbjs.js";
 import protobuf from "protobufjs";
+import pbjs from "protobufjs-cli/pbjs.js";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const out = path.join(here, "../src/shared/gen");
@@ -207,11 +207,7 @@ function jsonTypes(root, keep) {
     for (const field of type.fieldsArray) {
       const base = tsType(field);
       const key = field.options?.json_name ?? field.name;
-      const value = field.map
-        ? `{ readonly [key: string]: ${base} }`
-        : field.repeated
-          ? `readonly (${base})[]`
-          : base;
+      const value = field.map ? `{ readonly [key: string]: ${base} }` : field.repeated ? `readonly (${base})[]` : base;
       lines.push(`  readonly ${key}?: ${value};`);
     }
     lines.push("}");
