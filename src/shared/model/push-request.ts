@@ -59,9 +59,12 @@ export interface PushRequest {
   readonly merged: number;
 }
 
-/** True when nothing but endpoints changed, so that only EDS can differ. */
+/**
+ * True when nothing but endpoints changed: only EDS can differ, but for proxies at `workloadAddresses`, whose views may be
+ * other ones now.
+ */
 export function isEndpointsOnly(change: RegistryChange): boolean {
-  return !change.mesh && change.configs.size === 0 && change.services.size === 0 && change.workloadAddresses.size === 0;
+  return !change.mesh && change.configs.size === 0 && change.services.size === 0;
 }
 
 /** The sum of two changes, neither of which is altered. */

@@ -1,0 +1,323 @@
+// The registry: objects in, services and endpoints joined, and what changed out. Main thread, no I/O, no timers.
+import { isDeepStrictEqual } from "node:util";
+import { canonicalJson } from "../../shared/canonical-json.ts";
+import type { Networking_WorkloadEntry } from "../../shared/gen/istio.js";
+import { type ConfigObject, ISTIO_KINDS, keyString, type ObjectKey } from "../../shared/model/config.ts";
+import type { MeshObject, SourceDelta } from "../../shared/model/delta.ts";
+import type { KubeEndpointSlice, KubeNode, KubePod, KubeService } from "../../shared/model/kube.ts";
+import type { MeshSettings } from "../../shared/model/mesh.ts";
+import type { RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
+import { labelsMatch } from "../../shared/names/labels.ts";
+import { ChangeCollector } from "./change-collector.ts";
+import { endpointsOfKube, type KubeEndpointContext, kubeHostname, serviceOfKube } from "./kube-services.ts";
+import { ObjectStore } from "./object-store.ts";
+import { endpointsOfEntry, type ServiceEntryObject, servicesOfEntry } from "./service-entries.ts";
+import { ServiceIndex } from "./service-index.ts";
+import { type Workload, workloadOfEntry, workloadOfPod } from "./workloads.ts";
+
+type WorkloadEntryObject = ConfigObject<Networking_WorkloadEntry>;
+
+const ISTIO_KIND_SET: ReadonlySet<string> = new Set(ISTIO_KINDS);
+
+/**
+ * Indexed state of the mesh. A change costs work for the objects that it touches: a WorkloadEntry or pod makes anew the
+ * endpoints of the services in its namespace whose selector chooses it, and nothing else.
+ */
+export class Registry {
+  readonly objects = new ObjectStore();
+  readonly services = new ServiceIndex();
+  private settings: MeshSettings;
+
+  constructor(settings: MeshSettings) {
+    this.settings = settings;
+  }
+
+  get mesh(): MeshSettings {
+    return this.settings;
+  }
+
+  /** Applies one batch from a source, and says what it changed. */
+  apply(delta: SourceDelta): RegistryChange {
+    const collector = new ChangeCollector();
+    // Two rounds, so that joins see all objects of the batch: first the objects, then what follows from them.
+    const touched: { before: MeshObject | undefined; after: MeshObject | undefined }[] = [];
+    for (const key of delta.deletes) {
+      const before = this.objects.delete(key);
+      if (before) touched.push({ before, after: undefined });
+    }
+    for (const after of delta.upserts) touched.push({ before: this.objects.set(after), after });
+
+    const work = new JoinWork();
+    for (const { before, after } of touched) this.scope(before, after, collector, work);
+    this.join(work, collector);
+    return collector.result();
+  }
+
+  /** Takes new mesh settings in force. Everything is joined again, since defaults may decide what is seen where. */
+  setMesh(settings: MeshSettings): RegistryChange {
+    const collector = new ChangeCollector();
+    if (isDeepStrictEqual(settings, this.settings)) return collector.result();
+    this.settings = settings;
+    collector.meshChanged();
+    const work = new JoinWork();
+    for (const entry of this.objects.all<ServiceEntryObject & MeshObject>("ServiceEntry")) work.entry(entry.meta);
+    for (const service of this.objects.all<KubeService>("Service")) work.kube(service.meta);
+    this.join(work, collector);
+    return collector.result();
+  }
+
+  /** Decides what has to be joined again because an object came, changed or went. */
+  private scope(
+    before: MeshObject | undefined,
+    after: MeshObject | undefined,
+    collector: ChangeCollector,
+    work: JoinWork,
+  ): void {
+    const object = (after ?? before)!;
+    const { namespace, name } = object.meta;
+    switch (object.kind) {
+      case "ServiceEntry":
+        work.entry({ namespace, name });
+        if (!sameMeaning(before, after)) collector.config(keyOf(object));
+        return;
+      case "WorkloadEntry":
+        this.workloadMoved(namespace, this.entryWorkload(before), this.entryWorkload(after), collector, work);
+        return;
+      case "Pod": {
+        const old = before && workloadOfPod(before as KubePod, this.context());
+        const now = after && workloadOfPod(after as KubePod, this.context());
+        if (isDeepStrictEqual(old, now)) return;
+        this.workloadMoved(namespace, old, now, collector, work);
+        // Slices name pods, and take labels and account from them.
+        for (const slice of this.objects.inNamespace<KubeEndpointSlice>("EndpointSlice", namespace)) {
+          if (slice.endpoints.some((e) => e.podName === name)) work.kube({ namespace, name: slice.serviceName });
+        }
+        return;
+      }
+      case "Service":
+        work.kube({ namespace, name });
+        return;
+      case "EndpointSlice":
+        for (const slice of [before, after] as (KubeEndpointSlice | undefined)[]) {
+          if (slice) work.kube({ namespace, name: slice.serviceName });
+        }
+        return;
+      case "Node":
+        if (sameMeaning(before, after)) return;
+        for (const slice of this.objects.all<KubeEndpointSlice>("EndpointSlice")) {
+          if (slice.endpoints.some((e) => e.nodeName === name)) {
+            work.kube({ namespace: slice.meta.namespace, name: slice.serviceName });
+          }
+        }
+        return;
+      case "Namespace":
+        if (!sameMeaning(before, after)) collector.namespace();
+        return;
+      case "Secret":
+        if (!sameMeaning(before, after)) collector.secret();
+        return;
+      case "ConfigMap":
+        return;
+      default:
+        if (ISTIO_KIND_SET.has(object.kind) && !sameMeaning(before, after)) collector.config(keyOf(object));
+    }
+  }
+
+  private entryWorkload(object: MeshObject | undefined): Workload | undefined {
+    return object && workloadOfEntry(object as WorkloadEntryObject, this.context());
+  }
+
+  /** A workload changed: the services that choose its old or its new form are joined again. */
+  private workloadMoved(
+    namespace: string,
+    before: Workload | undefined,
+    after: Workload | undefined,
+    collector: ChangeCollector,
+    work: JoinWork,
+  ): void {
+    if (isDeepStrictEqual(before, after)) return;
+    const labelsChanged = !before || !after || !isDeepStrictEqual(before.labels, after.labels);
+    for (const workload of [before, after]) {
+      if (!workload) continue;
+      // A proxy's view holds its workload's labels: only their change matters, and where it sits.
+      if (labelsChanged || !isDeepStrictEqual(before?.addresses, after?.addresses)) {
+        for (const address of workload.addresses) collector.workloadAddress(address);
+      }
+      if (workload.kind !== "Pod" || this.settings.features.serviceEntrySelectPods) {
+        for (const entry of this.objects.inNamespace<ServiceEntryObject & MeshObject>("ServiceEntry", namespace)) {
+          const selector = entry.spec.workloadSelector?.labels;
+          if (selector && labelsMatch(selector, workload.labels)) work.entryEndpoints(entry.meta);
+        }
+      }
+      if (workload.kind === "WorkloadEntry" && this.settings.features.k8sSelectWorkloadEntries) {
+        for (const service of this.objects.inNamespace<KubeService>("Service", namespace)) {
+          if (service.selector && labelsMatch(service.selector, workload.labels)) work.kube(service.meta);
+        }
+      }
+    }
+  }
+
+  private join(work: JoinWork, collector: ChangeCollector): void {
+    for (const [id, key] of work.entries) this.joinEntry(id, key, collector);
+    for (const [id, key] of work.entriesEndpointsOnly) {
+      if (work.entries.has(id)) continue;
+      const entry = this.objects.get<ServiceEntryObject & MeshObject>("ServiceEntry", key.namespace, key.name);
+      if (entry) this.joinEntryEndpoints(id, entry, collector);
+    }
+    for (const [id, key] of work.kubeServices) this.joinKube(id, key, collector);
+  }
+
+  private joinEntry(owner: string, key: NamedKey, collector: ChangeCollector): void {
+    const entry = this.objects.get<ServiceEntryObject & MeshObject>("ServiceEntry", key.namespace, key.name);
+    const previous = this.services.ownedBy(owner);
+    const records = entry
+      ? servicesOfEntry(entry, {
+          defaultExportTo: this.settings.mesh.defaultServiceExportTo ?? [],
+          ipAutoAllocate: this.settings.features.ipAutoAllocate,
+        })
+      : [];
+    for (const changed of this.services.setServices(owner, records)) collector.service(changed);
+    const hosts = new Set(records.map((r) => r.hostname));
+    for (const gone of previous) {
+      if (!hosts.has(gone.hostname)) this.putEndpoints(gone, owner, [], collector);
+    }
+    if (entry) this.joinEntryEndpoints(owner, entry, collector);
+  }
+
+  private joinEntryEndpoints(owner: string, entry: ServiceEntryObject, collector: ChangeCollector): void {
+    const selector = entry.spec.workloadSelector?.labels;
+    const selected = selector ? this.selectWorkloads(entry.meta.namespace, selector) : [];
+    const ctx = { ...this.context(), clusterId: this.settings.clusterId };
+    for (const record of this.services.ownedBy(owner)) {
+      this.putEndpoints(record, owner, endpointsOfEntry(entry, record.hostname, selected, ctx), collector);
+    }
+  }
+
+  /** Workloads of a namespace that a ServiceEntry's selector chooses, entries before pods, by name. */
+  private selectWorkloads(namespace: string, selector: Readonly<Record<string, string>>): Workload[] {
+    const ctx = this.context();
+    const out: { order: string; workload: Workload }[] = [];
+    for (const entry of this.objects.inNamespace<WorkloadEntryObject & MeshObject>("WorkloadEntry", namespace)) {
+      const workload = workloadOfEntry(entry, ctx);
+      if (workload.health !== "UNHEALTHY" && labelsMatch(selector, workload.labels)) {
+        out.push({ order: `0${entry.meta.name}`, workload });
+      }
+    }
+    if (this.settings.features.serviceEntrySelectPods) {
+      for (const pod of this.objects.inNamespace<KubePod>("Pod", namespace)) {
+        if (!labelsMatch(selector, pod.meta.labels)) continue;
+        const workload = workloadOfPod(pod, ctx);
+        if (workload && workload.health !== "UNHEALTHY") out.push({ order: `1${pod.meta.name}`, workload });
+      }
+    }
+    return out.sort((a, b) => (a.order < b.order ? -1 : 1)).map((o) => o.workload);
+  }
+
+  private joinKube(owner: string, key: NamedKey, collector: ChangeCollector): void {
+    const service = this.objects.get<KubeService>("Service", key.namespace, key.name);
+    const records = service
+      ? [
+          serviceOfKube(service, {
+            domainSuffix: this.settings.domainSuffix,
+            defaultExportTo: this.settings.mesh.defaultServiceExportTo ?? [],
+          }),
+        ]
+      : [];
+    for (const changed of this.services.setServices(owner, records)) collector.service(changed);
+    const hostname = kubeHostname(key.name, key.namespace, this.settings.domainSuffix);
+    const serviceKey = { hostname, namespace: key.namespace };
+    if (!service) {
+      this.putEndpoints(serviceKey, owner, [], collector);
+      return;
+    }
+    const slices = [...this.objects.inNamespace<KubeEndpointSlice>("EndpointSlice", key.namespace)]
+      .filter((slice) => slice.serviceName === key.name)
+      .sort((a, b) => (a.meta.name < b.meta.name ? -1 : 1));
+    const selected: Workload[] = [];
+    if (service.selector && this.settings.features.k8sSelectWorkloadEntries) {
+      for (const entry of this.objects.inNamespace<WorkloadEntryObject & MeshObject>("WorkloadEntry", key.namespace)) {
+        const workload = workloadOfEntry(entry, this.context());
+        if (workload.health !== "UNHEALTHY" && labelsMatch(service.selector, workload.labels)) selected.push(workload);
+      }
+    }
+    const endpoints = endpointsOfKube(service, slices, selected, this.context());
+    this.putEndpoints(serviceKey, owner, endpoints, collector);
+  }
+
+  private putEndpoints(
+    key: ServiceKey,
+    owner: string,
+    endpoints: Parameters<ServiceIndex["setEndpoints"]>[2],
+    collector: ChangeCollector,
+  ): void {
+    const plainKey = { hostname: key.hostname, namespace: key.namespace };
+    const before = new Set(this.services.endpointsOf(plainKey).flatMap((e) => e.addresses));
+    const { changed, affectsService } = this.services.setEndpoints(plainKey, owner, endpoints);
+    if (!changed) return;
+    collector.endpoints(plainKey, affectsService);
+    // Who came to or left an address serves other ports than before.
+    const after = new Set(endpoints.flatMap((e) => e.addresses));
+    for (const address of after) if (!before.has(address)) collector.workloadAddress(address);
+    for (const address of before) if (!after.has(address)) collector.workloadAddress(address);
+  }
+
+  private context(): KubeEndpointContext {
+    return {
+      trustDomain: this.settings.mesh.trustDomain ?? "cluster.local",
+      drainingLabel: this.settings.features.drainingLabel,
+      clusterId: this.settings.clusterId,
+      node: (name) => this.objects.get<KubeNode>("Node", "", name),
+      pod: (namespace, name) => this.objects.get<KubePod>("Pod", namespace, name),
+    };
+  }
+}
+
+interface NamedKey {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** What has to be joined again after a batch, each once. */
+class JoinWork {
+  readonly entries = new Map<string, NamedKey>();
+  readonly entriesEndpointsOnly = new Map<string, NamedKey>();
+  readonly kubeServices = new Map<string, NamedKey>();
+
+  entry({ namespace, name }: NamedKey): void {
+    this.entries.set(`ServiceEntry/${namespace}/${name}`, { namespace, name });
+  }
+
+  entryEndpoints({ namespace, name }: NamedKey): void {
+    this.entriesEndpointsOnly.set(`ServiceEntry/${namespace}/${name}`, { namespace, name });
+  }
+
+  kube({ namespace, name }: NamedKey): void {
+    this.kubeServices.set(`Service/${namespace}/${name}`, { namespace, name });
+  }
+}
+
+function keyOf(object: MeshObject): ObjectKey {
+  return { kind: object.kind, namespace: object.meta.namespace, name: object.meta.name };
+}
+
+/** True when two versions of an object differ in nothing that can change what is generated. */
+function sameMeaning(before: MeshObject | undefined, after: MeshObject | undefined): boolean {
+  if (!before || !after) return false;
+  return meaning(before) === meaning(after);
+}
+
+/** Annotations that are read somewhere; all others are for people and tools. */
+const MEANINGFUL_ANNOTATION = /(^|\.)istio\.io\/|^traffic\.sidecar/;
+
+function meaning(object: MeshObject): string {
+  const { meta, origin: _origin, ...rest } = object;
+  const annotations = Object.fromEntries(
+    Object.entries(meta.annotations).filter(([name]) => MEANINGFUL_ANNOTATION.test(name)),
+  );
+  return canonicalJson({ ...rest, labels: meta.labels, annotations, created: meta.creationTimestamp });
+}
+
+/** The key of an object for messages and maps. */
+export function objectId(object: MeshObject): string {
+  return keyString(keyOf(object));
+}
