@@ -7,15 +7,18 @@ import type { SnapshotHandle } from "../snapshot/handle.ts";
 /** Generate and serialize some types for one view from one snapshot. */
 export interface GenerateTask {
   readonly tag: "generate";
-  readonly snapshot: SnapshotHandle;
+  readonly version: PushVersion;
+  /** Given after a worker has answered MIZZEN_ERR_SNAPSHOT_GONE: everything, so that no earlier version is needed. */
+  readonly complete?: SnapshotHandle;
   readonly view: ProxyViewRef;
   readonly wants: readonly ResourceWant[];
+  /** No push works on an older version than this: a worker may drop those. */
+  readonly oldestInUse: PushVersion;
 }
 
-/** Attach to a snapshot ahead of the first task that needs it. */
+/** Bring a worker's indices to the newest snapshot ahead of the first task that needs it. */
 export interface WarmTask {
   readonly tag: "warm";
-  readonly snapshot: SnapshotHandle;
 }
 
 export type WorkerTask = GenerateTask | WarmTask;
@@ -23,9 +26,6 @@ export type WorkerTask = GenerateTask | WarmTask;
 /** Given to each worker thread when it starts. */
 export interface WorkerStartup {
   readonly layoutRevision: number;
-}
-
-/** For the log: which version a task is about. */
-export function taskVersion(task: WorkerTask): PushVersion {
-  return task.snapshot.version;
+  /** Name of the broadcast channel with the snapshots' steps. */
+  readonly channel: string;
 }

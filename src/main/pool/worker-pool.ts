@@ -1,0 +1,152 @@
+// The only way to the worker threads: a Piscina pool, snapshot hand-out, and replacement of workers that die. Main thread.
+import { availableParallelism } from "node:os";
+import { BroadcastChannel } from "node:worker_threads";
+import { Piscina } from "piscina";
+import { errorMessage, MizzenError } from "../../shared/errors.ts";
+import type { ProxyViewRef } from "../../shared/model/proxy.ts";
+import type { ResourceWant } from "../../shared/model/resource.ts";
+import type { GenerateTask, WorkerStartup, WorkerTask } from "../../shared/protocol/input.ts";
+import type { Generated, WorkerResult } from "../../shared/protocol/output.ts";
+import { snapshotChannelName } from "../../shared/snapshot/channel.ts";
+import { LAYOUT_REVISION } from "../../shared/snapshot/layout.ts";
+import { completeHandle, type MeshSnapshot } from "../push/snapshot-builder.ts";
+import type { Logger } from "../telemetry/log.ts";
+
+/** How often a task is run again after its worker died. */
+const MAX_LOST_WORKERS = 3;
+
+export interface WorkerPoolOptions {
+  /** Worker threads; by default one less than the machine has, at least one. */
+  readonly workers?: number;
+  readonly log: Logger;
+  /** Told of each task and each lost worker, for metrics. */
+  readonly onTask?: (queueMs: number, runMs: number) => void;
+  readonly onWorkerLost?: () => void;
+}
+
+let pools = 0;
+
+/** Owns the threads. `close` ends them. */
+export class WorkerPool {
+  private readonly pool: Piscina;
+  private readonly channel: BroadcastChannel;
+  private readonly log: Logger;
+  private readonly options: WorkerPoolOptions;
+  /** Versions that tasks are under way for, with how many. */
+  private readonly inUse = new Map<number, number>();
+  private closing = false;
+
+  constructor(options: WorkerPoolOptions) {
+    this.options = options;
+    this.log = options.log;
+    const channel = snapshotChannelName(`${process.pid}-${++pools}`);
+    this.channel = new BroadcastChannel(channel);
+    const threads = options.workers ?? Math.max(1, availableParallelism() - 1);
+    const startup: WorkerStartup = { layoutRevision: LAYOUT_REVISION, channel };
+    this.pool = new Piscina({
+      filename: new URL("../../workers/worker.js", import.meta.url).href,
+      minThreads: threads,
+      maxThreads: threads,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      atomics: "sync",
+      recordTiming: false,
+      workerData: startup,
+    });
+    this.pool.on("error", (error: Error) => {
+      if (!this.closing) this.log.error({ error: errorMessage(error) }, "a worker failed outside a task");
+    });
+  }
+
+  get threadCount(): number {
+    return this.pool.threads.length;
+  }
+
+  /** Tasks that wait for a free worker. */
+  get queueSize(): number {
+    return this.pool.queueSize;
+  }
+
+  /** Tells all workers of a new snapshot; they take it up with their next task. */
+  publish(snapshot: MeshSnapshot): void {
+    this.channel.postMessage(snapshot.step);
+  }
+
+  /** Starts the threads' modules and indices before the first proxy asks. */
+  async warm(): Promise<void> {
+    await Promise.all(this.pool.threads.map(() => this.run({ tag: "warm" })));
+  }
+
+  /**
+   * Generates for one view. A task whose worker dies is run again by another one; a worker that is behind is sent the
+   * whole snapshot. Rejects with the MizzenError of the generator, or MIZZEN_ERR_WORKER_LOST after several deaths.
+   */
+  async generate(snapshot: MeshSnapshot, view: ProxyViewRef, wants: readonly ResourceWant[]): Promise<Generated> {
+    this.hold(snapshot.version, 1);
+    try {
+      let lost = 0;
+      let complete = false;
+      for (;;) {
+        const task: GenerateTask = {
+          tag: "generate",
+          version: snapshot.version,
+          view,
+          wants,
+          oldestInUse: Math.min(...this.inUse.keys()) as GenerateTask["oldestInUse"],
+          ...(complete ? { complete: completeHandle(snapshot) } : {}),
+        };
+        let result: WorkerResult;
+        try {
+          result = await this.run(task);
+        } catch (error) {
+          if (this.closing) throw new MizzenError("MIZZEN_ERR_DRAINING", "the worker pool is closed", { cause: error });
+          lost++;
+          this.options.onWorkerLost?.();
+          this.log.warn(
+            { view: view.id, version: snapshot.version, attempt: lost, error: errorMessage(error) },
+            "a worker died with a task in hand; another one runs it again",
+          );
+          if (lost >= MAX_LOST_WORKERS) {
+            throw new MizzenError("MIZZEN_ERR_WORKER_LOST", `${lost} workers died over the same task`, {
+              cause: error,
+            });
+          }
+          continue;
+        }
+        if (result.ok) return result;
+        if (result.code === "MIZZEN_ERR_SNAPSHOT_GONE" && !complete) {
+          complete = true;
+          continue;
+        }
+        throw new MizzenError(result.code, result.message, { cause: result.stack });
+      }
+    } finally {
+      this.hold(snapshot.version, -1);
+    }
+  }
+
+  /** Ends one worker thread at once, as a crash would: for tests and fault drills. */
+  async killWorker(index = 0): Promise<void> {
+    await this.pool.threads[index]?.terminate();
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    this.channel.close();
+    await this.pool.destroy();
+  }
+
+  private async run(task: WorkerTask): Promise<WorkerResult> {
+    const started = performance.now();
+    const result = (await this.pool.run(task)) as WorkerResult;
+    const total = performance.now() - started;
+    const busy = result.ok ? result.attachMs + result.generateMs : 0;
+    this.options.onTask?.(Math.max(0, total - busy), busy);
+    return result;
+  }
+
+  private hold(version: number, step: 1 | -1): void {
+    const count = (this.inUse.get(version) ?? 0) + step;
+    if (count > 0) this.inUse.set(version, count);
+    else this.inUse.delete(version);
+  }
+}

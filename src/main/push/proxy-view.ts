@@ -1,0 +1,128 @@
+// From a proxy's identity and the registry to its ProxyView. Main thread, pure.
+import { canonicalJson } from "../../shared/canonical-json.ts";
+import { viewId } from "../../shared/ids.ts";
+import type { ProxyIdentity, ProxyViewRef } from "../../shared/model/proxy.ts";
+import type { IpFamilies, ProxyView, ViewMetadata } from "../../shared/model/view.ts";
+import type { Registry } from "../registry/registry.ts";
+
+/** Filters that only Istio's build of Envoy has; one that lists its extensions without them gets none of Istio's. */
+const ISTIO_EXTENSION = /^(envoy\.filters\.(http|network)\.)?(istio|metadata_exchange|peer_metadata|alpn)\b|^istio\./;
+
+/** Flags in node metadata that generators ask for by name. */
+const FLAGS = [
+  "PROXY_CONFIG_XDS_AGENT",
+  "ENABLE_HBONE",
+  "DISABLE_HBONE_SEND",
+  "SIDECAR_IGNORE_PORT_IN_HOST_MATCHING",
+  "TLS_MODE",
+] as const;
+
+/** Gives 16 hex digits over a text. */
+export type Hash = (text: string) => string;
+
+/** A view with what the planner asks of it. */
+export interface PlannedView extends ProxyViewRef {
+  readonly view: ProxyView;
+}
+
+/** The view of a proxy, as the registry knows its workload now. */
+export function buildView(proxy: ProxyIdentity, registry: Registry, hash: Hash): PlannedView {
+  const { services } = registry;
+  const serviceTargets = services.targetsAt(proxy.ipAddresses, proxy.namespace);
+  const nodeLabels = stringMap(proxy.node.metadata.LABELS);
+  const workloadLabels = services.labelsAt(proxy.ipAddresses, proxy.namespace);
+  const metadata = viewMetadata(proxy);
+  const view: ProxyView = {
+    type: proxy.type,
+    generator: proxy.generator,
+    namespace: proxy.namespace,
+    dnsDomain: proxy.dnsDomain,
+    labels: { ...nodeLabels, ...workloadLabels },
+    locality: proxy.node.locality,
+    ipFamilies: families(proxy.ipAddresses),
+    metadata,
+    serviceTargets,
+    istioFilters: hasIstioFilters(proxy),
+    addresses: needsAddresses(proxy, serviceTargets, registry) ? [...proxy.ipAddresses].sort() : [],
+    workloadName: text(proxy.node.metadata.WORKLOAD_NAME),
+    nodeName: "",
+  };
+  const json = canonicalJson(view);
+  return { id: viewId(hash(json)), json, view };
+}
+
+/**
+ * Listeners of a headless TCP service stand on the addresses of its endpoints, without the proxy's own: only proxies
+ * of such services need their address in the view.
+ */
+function needsAddresses(proxy: ProxyIdentity, targets: ProxyView["serviceTargets"], registry: Registry): boolean {
+  if (proxy.type !== "sidecar") return false;
+  return targets.some((target) =>
+    registry.services.services(target).some((s) => s.resolution === "passthrough" && s.addresses.length === 0),
+  );
+}
+
+function hasIstioFilters(proxy: ProxyIdentity): boolean {
+  const { extensions, metadata } = proxy.node;
+  const istioVersion = text(metadata.ISTIO_VERSION);
+  if (extensions === null) return istioVersion !== "";
+  for (const name of extensions) if (ISTIO_EXTENSION.test(name)) return true;
+  return false;
+}
+
+function families(addresses: readonly string[]): IpFamilies {
+  const ipv6 = addresses.some((a) => a.includes(":"));
+  const ipv4 = addresses.some((a) => !a.includes(":"));
+  return { ipv4: ipv4 || !ipv6, ipv6, ipv6First: addresses[0]?.includes(":") ?? false };
+}
+
+function viewMetadata(proxy: ProxyIdentity): ViewMetadata {
+  const m = proxy.node.metadata;
+  const flags: Record<string, string> = {};
+  for (const name of FLAGS) if (m[name] !== undefined) flags[name] = text(m[name]);
+  const proxyConfig = m.PROXY_CONFIG;
+  const networkView = m.REQUESTED_NETWORK_VIEW;
+  return {
+    clusterId: text(m.CLUSTER_ID),
+    meshId: text(m.MESH_ID),
+    network: text(m.NETWORK),
+    istioVersion: text(m.ISTIO_VERSION),
+    interceptionMode: text(m.INTERCEPTION_MODE),
+    dnsCapture: flag(m.DNS_CAPTURE),
+    dnsAutoAllocate: flag(m.DNS_AUTO_ALLOCATE),
+    http10: text(m.HTTP10) === "1",
+    idleTimeout: text(m.IDLE_TIMEOUT),
+    unprivilegedPod: flag(m.UNPRIVILEGED_POD),
+    statusPort: Number(m.ENVOY_STATUS_PORT ?? 0) || 0,
+    prometheusPort: Number(m.ENVOY_PROMETHEUS_PORT ?? 0) || 0,
+    tlsServerCertChain: text(m.TLS_SERVER_CERT_CHAIN),
+    tlsServerKey: text(m.TLS_SERVER_KEY),
+    tlsServerRootCert: text(m.TLS_SERVER_ROOT_CERT),
+    tlsClientCertChain: text(m.TLS_CLIENT_CERT_CHAIN),
+    tlsClientKey: text(m.TLS_CLIENT_KEY),
+    tlsClientRootCert: text(m.TLS_CLIENT_ROOT_CERT),
+    requestedNetworkView: text(networkView) === "" ? [] : text(networkView).split(",").sort(),
+    proxyConfig:
+      proxyConfig !== null && typeof proxyConfig === "object" ? (proxyConfig as Record<string, unknown>) : null,
+    flags,
+  };
+}
+
+/** Node metadata writes booleans as true, "true" or "1". */
+function flag(value: unknown): boolean {
+  return value === true || value === "true" || value === "1";
+}
+
+function text(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (Array.isArray(value)) return value.map(text).join(",");
+  return "";
+}
+
+function stringMap(value: unknown): Record<string, string> {
+  const out: Record<string, string> = {};
+  if (value === null || typeof value !== "object") return out;
+  for (const [k, v] of Object.entries(value)) out[k] = text(v);
+  return out;
+}

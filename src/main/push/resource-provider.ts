@@ -1,0 +1,179 @@
+// Answers what the streams ask for: from the cache, from work already under way, or from the workers. Main thread.
+import { invariant } from "../../shared/assert.ts";
+import type { ProxyViewRef } from "../../shared/model/proxy.ts";
+import type { EncodedResource, ResourceSet, ResourceWant } from "../../shared/model/resource.ts";
+import type { Generated, GeneratedSet, GenerationWarning } from "../../shared/protocol/output.ts";
+import { WILDCARD_TYPES, type XdsType } from "../../shared/xds-types.ts";
+import type { ResourceCache } from "../cache/resource-cache.ts";
+import type { PublishedSnapshot, ResourceProvider } from "./contracts.ts";
+import type { MeshSnapshot } from "./snapshot-builder.ts";
+
+/** Says at which push version a result was last affected: the part of a cache key that makes it stale. */
+export interface AffectedVersions {
+  /** `name` null asks for a whole type. Versions later than `snapshot` mean that the question is about the past. */
+  affectedVersion(view: ProxyViewRef, type: XdsType, name: string | null): number;
+}
+
+/** Generates; the worker pool in production. */
+export interface GenerationBackend {
+  generate(snapshot: MeshSnapshot, view: ProxyViewRef, wants: readonly ResourceWant[]): Promise<Generated>;
+}
+
+export interface ProviderOptions {
+  readonly cache: ResourceCache;
+  readonly backend: GenerationBackend;
+  readonly versions: AffectedVersions;
+  /** Objects that a generator had to leave out. */
+  readonly onWarnings?: (warnings: readonly GenerationWarning[]) => void;
+}
+
+/** Sets of names above this length are remembered by a key of their own. */
+const JOINED = 512;
+
+/**
+ * Makes the ResourceProvider. Wildcard types are cached as a whole; types that are asked for by name are cached by
+ * resource, and put together for each distinct list of names, so that equal subscriptions share one object.
+ */
+export function createResourceProvider(options: ProviderOptions): ResourceProvider {
+  const { cache, backend, versions } = options;
+  const underWay = new Map<string, Promise<ResourceSet>>();
+  const joined = new Map<string, ResourceSet>();
+  const namesKeys = new WeakMap<readonly string[], string>();
+
+  const versionPart = (snapshot: PublishedSnapshot, affected: number): string =>
+    affected <= snapshot.version ? String(affected) : `@${snapshot.version}`;
+
+  const namesKey = (names: readonly string[]): string => {
+    let key = namesKeys.get(names);
+    if (key === undefined) {
+      key = [...names].sort().join(",");
+      namesKeys.set(names, key);
+    }
+    return key;
+  };
+
+  const remember = (key: string, set: ResourceSet): ResourceSet => {
+    if (joined.size >= JOINED) {
+      const oldest = joined.keys().next().value;
+      if (oldest !== undefined) joined.delete(oldest);
+    }
+    joined.set(key, set);
+    return set;
+  };
+
+  /** The key of the whole answer, and for named types the key of each resource. */
+  function question(snapshot: PublishedSnapshot, view: ProxyViewRef, want: ResourceWant): Question {
+    const { type } = want;
+    const names = WILDCARD_TYPES.has(type) ? null : (want.names ?? []);
+    if (names === null) {
+      const version = versionPart(snapshot, versions.affectedVersion(view, type, null));
+      return { want: { type, names: null }, key: `${view.id}|${type}|${version}`, parts: null };
+    }
+    let newest = 0;
+    const parts = names.map((name) => {
+      const affected = versions.affectedVersion(view, type, name);
+      if (affected > newest) newest = affected;
+      return `${view.id}|${type}|${versionPart(snapshot, affected)}|${name}`;
+    });
+    const key = `${view.id}|${type}|${versionPart(snapshot, newest)}|${namesKey(names)}`;
+    return { want: { type, names }, key, parts };
+  }
+
+  /** The answer without any work, or what is missing. */
+  function lookUp(q: Question): { readonly set: ResourceSet } | { readonly missing: readonly string[] | null } {
+    if (q.parts === null) {
+      const set = cache.get(q.key);
+      return set ? { set } : { missing: null };
+    }
+    const known = joined.get(q.key);
+    if (known) return { set: known };
+    const names = q.want.names!;
+    const resources: EncodedResource[] = [];
+    const missing: string[] = [];
+    q.parts.forEach((part, i) => {
+      const one = cache.get(part);
+      if (one) resources.push(...one.resources);
+      else missing.push(names[i]!);
+    });
+    if (missing.length > 0) return { missing };
+    return { set: remember(q.key, { type: q.want.type, resources }) };
+  }
+
+  /** Files what was generated, and gives the whole answer. */
+  function accept(q: Question, generated: GeneratedSet): ResourceSet {
+    const fresh = toResourceSet(generated);
+    if (q.parts === null) {
+      cache.set(q.key, fresh);
+      return fresh;
+    }
+    const byName = new Map(fresh.resources.map((r) => [r.name, r]));
+    const resources: EncodedResource[] = [];
+    q.parts.forEach((part, i) => {
+      const name = q.want.names![i]!;
+      const resource = byName.get(name);
+      if (resource) {
+        cache.set(part, { type: q.want.type, resources: [resource] });
+        resources.push(resource);
+        return;
+      }
+      const known = cache.get(part);
+      if (known) resources.push(...known.resources);
+      else cache.set(part, { type: q.want.type, resources: [] });
+    });
+    return remember(q.key, { type: q.want.type, resources });
+  }
+
+  async function generate(
+    snapshot: PublishedSnapshot,
+    view: ProxyViewRef,
+    todo: readonly { readonly q: Question; readonly missing: readonly string[] | null }[],
+  ): Promise<ResourceSet[]> {
+    const wants = todo.map(({ q, missing }) => ({ type: q.want.type, names: missing }));
+    const generated = await backend.generate(snapshot as MeshSnapshot, view, wants);
+    invariant(generated.sets.length === todo.length, "a worker answered another number of sets");
+    if (generated.warnings.length > 0) options.onWarnings?.(generated.warnings);
+    return todo.map(({ q }, i) => accept(q, generated.sets[i]!));
+  }
+
+  return {
+    async fetch(snapshot, view, wants) {
+      const answers: (ResourceSet | Promise<ResourceSet>)[] = [];
+      const todo: { q: Question; missing: readonly string[] | null; at: number }[] = [];
+      for (const [at, want] of wants.entries()) {
+        const q = question(snapshot, view, want);
+        const running = underWay.get(q.key);
+        if (running) {
+          answers[at] = running;
+          continue;
+        }
+        const found = lookUp(q);
+        if ("set" in found) answers[at] = found.set;
+        else todo.push({ q, missing: found.missing, at });
+      }
+      if (todo.length > 0) {
+        const work = generate(snapshot, view, todo);
+        todo.forEach(({ q, at }, i) => {
+          const one = work.then((sets) => sets[i]!).finally(() => underWay.delete(q.key));
+          underWay.set(q.key, one);
+          answers[at] = one;
+        });
+      }
+      return Promise.all(answers);
+    },
+  };
+}
+
+interface Question {
+  readonly want: ResourceWant;
+  readonly key: string;
+  readonly parts: readonly string[] | null;
+}
+
+function toResourceSet(set: GeneratedSet): ResourceSet {
+  const resources = set.names.map((name, i) => ({
+    name,
+    hash: set.hashes[i]!,
+    bytes: set.bytes.subarray(set.offsets[i]!, set.offsets[i + 1]!),
+  }));
+  return { type: set.type, resources };
+}

@@ -1,0 +1,74 @@
+// What generators read of a proxy: the content of a ProxyView. Plain JSON, canonical, hashed into its id. Any thread.
+import type { GeneratorKind, Locality, NodeType } from "./proxy.ts";
+import type { ServiceTarget } from "./service.ts";
+
+/** Which IP families a proxy's addresses belong to, and which comes first. */
+export interface IpFamilies {
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+  /** Family of the first address. */
+  readonly ipv6First: boolean;
+}
+
+/** The parts of the node's metadata that change generated configuration, with their names in Envoy's node metadata. */
+export interface ViewMetadata {
+  /** CLUSTER_ID */
+  readonly clusterId: string;
+  /** MESH_ID */
+  readonly meshId: string;
+  /** NETWORK */
+  readonly network: string;
+  /** ISTIO_VERSION, such as "1.32.0"; "" for an upstream Envoy. */
+  readonly istioVersion: string;
+  /** INTERCEPTION_MODE */
+  readonly interceptionMode: string;
+  /** DNS_CAPTURE */
+  readonly dnsCapture: boolean;
+  /** DNS_AUTO_ALLOCATE */
+  readonly dnsAutoAllocate: boolean;
+  /** HTTP10 */
+  readonly http10: boolean;
+  /** IDLE_TIMEOUT, a duration such as "30s", or "". */
+  readonly idleTimeout: string;
+  /** UNPRIVILEGED_POD */
+  readonly unprivilegedPod: boolean;
+  /** ENVOY_STATUS_PORT and ENVOY_PROMETHEUS_PORT; 0 when absent. */
+  readonly statusPort: number;
+  readonly prometheusPort: number;
+  /** TLS_CLIENT_CERT_CHAIN … TLS_SERVER_ROOT_CERT: files that replace SDS; "" when absent. */
+  readonly tlsServerCertChain: string;
+  readonly tlsServerKey: string;
+  readonly tlsServerRootCert: string;
+  readonly tlsClientCertChain: string;
+  readonly tlsClientKey: string;
+  readonly tlsClientRootCert: string;
+  /** ROUTER_MODE, USER_SDS and the like that gateways name: REQUESTED_NETWORK_VIEW, sorted. */
+  readonly requestedNetworkView: readonly string[];
+  /** PROXY_CONFIG: replaces the mesh's defaultConfig for this proxy; null when the node has none. */
+  readonly proxyConfig: Readonly<Record<string, unknown>> | null;
+  /** Sidecars with a gateway's ports in their way: DISABLE_… flags and others, by name, as strings. */
+  readonly flags: Readonly<Record<string, string>>;
+}
+
+export interface ProxyView {
+  readonly type: NodeType;
+  readonly generator: GeneratorKind;
+  /** Namespace whose configuration applies. */
+  readonly namespace: string;
+  /** Suffix of short names, such as `bookinfo.svc.cluster.local`. */
+  readonly dnsDomain: string;
+  /** The workload's labels, those of its WorkloadEntry or pod over those of the node. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly locality: Locality;
+  readonly ipFamilies: IpFamilies;
+  readonly metadata: ViewMetadata;
+  /** Sorted by hostname and port. */
+  readonly serviceTargets: readonly ServiceTarget[];
+  /** False for an Envoy without Istio's own filters: it gets none of them. */
+  readonly istioFilters: boolean;
+  /** The proxy's addresses, only where generated configuration holds or leaves out one; else empty. */
+  readonly addresses: readonly string[];
+  /** True for a ServiceAccount- or name-dependent resource; "" elsewhere. */
+  readonly workloadName: string;
+  readonly nodeName: string;
+}
