@@ -1,0 +1,136 @@
+// A worker's indices over one snapshot, carried over from the version before where nothing changed. Worker threads.
+import { type ConfigObject, ISTIO_KINDS, type IstioKind } from "../../shared/model/config.ts";
+import type { MeshSettings } from "../../shared/model/mesh.ts";
+import type { ServiceKey } from "../../shared/model/push-request.ts";
+import type { EndpointRecord, ServiceRecord } from "../../shared/model/service.ts";
+import type { SegmentHandle } from "../../shared/snapshot/handle.ts";
+import { endpointsSegment, MESH_SEGMENT, parseSegmentName } from "../../shared/snapshot/names.ts";
+import { readEndpoints, readRecords } from "../../shared/snapshot/reader.ts";
+
+/** What an index may depend on: mesh settings, all services, all endpoints, or all objects of a kind. */
+export type Dependency = "mesh" | "services" | "endpoints" | IstioKind;
+
+/** Derived values that are carried along at most; of more, the oldest are computed again when asked for. */
+const MAX_INHERITED = 20_000;
+
+interface Memo {
+  readonly stamp: string;
+  readonly value: unknown;
+}
+
+/** Decoded segments, by the buffer that holds them: shared by all versions that share the segment. */
+const decoded = new WeakMap<SharedArrayBuffer, unknown>();
+
+/** Everything that generators read of one push version. Immutable to them. */
+export class PushContext {
+  readonly version: number;
+  readonly mesh: MeshSettings;
+  private readonly segments: ReadonlyMap<string, SegmentHandle>;
+  /** The version at which each dependency last changed. */
+  private readonly stamps: ReadonlyMap<Dependency, number>;
+  private readonly memos = new Map<string, Memo>();
+  private readonly inherited: Map<string, Memo>;
+  /** Names of config segments by kind, sorted, so that iteration doesn't depend on history. */
+  private readonly byKind: ReadonlyMap<Dependency, readonly string[]>;
+
+  constructor(
+    version: number,
+    segments: ReadonlyMap<string, SegmentHandle>,
+    previous: PushContext | undefined,
+    touched: readonly string[],
+  ) {
+    this.version = version;
+    this.segments = segments;
+    const stamps = new Map<Dependency, number>(previous?.stamps);
+    if (!previous) {
+      for (const d of ["mesh", "services", "endpoints", ...ISTIO_KINDS] as const) stamps.set(d, version);
+    }
+    const changed = new Set<Dependency>();
+    for (const name of touched) changed.add(dependencyOf(name));
+    for (const d of changed) stamps.set(d, version);
+    this.stamps = stamps;
+    this.inherited = previous ? new Map([...previous.inherited, ...previous.memos]) : new Map();
+    for (const key of this.inherited.keys()) {
+      if (this.inherited.size <= MAX_INHERITED) break;
+      this.inherited.delete(key);
+    }
+    const byKind = new Map<Dependency, string[]>();
+    for (const name of segments.keys()) {
+      const d = dependencyOf(name);
+      if (d === "endpoints") continue;
+      const list = byKind.get(d);
+      if (list) list.push(name);
+      else byKind.set(d, [name]);
+    }
+    for (const list of byKind.values()) list.sort();
+    this.byKind = byKind;
+    const mesh = segments.get(MESH_SEGMENT);
+    this.mesh = mesh ? recordsOf<MeshSettings>(mesh)[0]! : EMPTY_MESH;
+  }
+
+  /** All objects of a kind, by namespace and name. */
+  configs<S>(kind: IstioKind): readonly ConfigObject<S>[] {
+    return this.derive(`configs/${kind}`, [kind], () =>
+      (this.byKind.get(kind) ?? []).flatMap((name) => recordsOf<ConfigObject<S>>(this.segments.get(name)!)),
+    );
+  }
+
+  /** Objects of a kind in one namespace, by name. */
+  configsIn<S>(kind: IstioKind, namespace: string): readonly ConfigObject<S>[] {
+    const segment = this.segments.get(`config/${kind}/${namespace}`);
+    return segment ? recordsOf<ConfigObject<S>>(segment) : [];
+  }
+
+  /** All services, by namespace, host, and age. */
+  services(): readonly ServiceRecord[] {
+    return this.derive("services", ["services"], () =>
+      (this.byKind.get("services") ?? []).flatMap((name) => recordsOf<ServiceRecord>(this.segments.get(name)!)),
+    );
+  }
+
+  /** Endpoints of a service, over all its ports. */
+  endpoints(key: ServiceKey): readonly EndpointRecord[] {
+    const segment = this.segments.get(endpointsSegment(key));
+    if (!segment) return [];
+    let list = decoded.get(segment.buffer) as EndpointRecord[] | undefined;
+    if (!list) {
+      list = readEndpoints(segment.buffer);
+      decoded.set(segment.buffer, list);
+    }
+    return list;
+  }
+
+  /** The version at which the endpoints of a service last changed; 0 when it has none. */
+  endpointsVersion(key: ServiceKey): number {
+    return this.segments.get(endpointsSegment(key))?.version ?? 0;
+  }
+
+  /** Something computed from the named dependencies alone, and kept for as long as none of them changes. */
+  derive<T>(key: string, dependencies: readonly Dependency[], compute: () => T): T {
+    const known = this.memos.get(key);
+    if (known) return known.value as T;
+    const stamp = dependencies.map((d) => this.stamps.get(d)).join();
+    const before = this.inherited.get(key);
+    const value = before?.stamp === stamp ? (before.value as T) : compute();
+    this.inherited.delete(key);
+    this.memos.set(key, { stamp, value });
+    return value;
+  }
+}
+
+function dependencyOf(segment: string): Dependency {
+  const id = parseSegmentName(segment);
+  return id.kind === "config" ? id.configKind : id.kind;
+}
+
+function recordsOf<T>(segment: SegmentHandle): readonly T[] {
+  let records = decoded.get(segment.buffer) as T[] | undefined;
+  if (!records) {
+    records = readRecords<T>(segment.buffer);
+    decoded.set(segment.buffer, records);
+  }
+  return records;
+}
+
+/** Of a snapshot without a mesh segment, which only tests make. */
+const EMPTY_MESH = { mesh: {}, networks: {}, rootNamespace: "istio-system" } as unknown as MeshSettings;

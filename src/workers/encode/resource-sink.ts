@@ -1,0 +1,59 @@
+// Gathers a generator's resources into the one buffer that crosses to the main thread. Worker threads.
+import type { Writer } from "protobufjs/minimal.js";
+import type { GeneratedSet } from "../../shared/protocol/output.ts";
+import type { XdsType } from "../../shared/xds-types.ts";
+
+/** Gives 16 hex digits over bytes. */
+export type HashBytes = (bytes: Uint8Array) => string;
+
+/** A generated message's codec, as protobufjs makes it. */
+export interface Codec<T> {
+  encode(message: T, writer?: Writer): Writer;
+}
+
+/** Where generators put their resources. */
+export class ResourceSink {
+  private readonly names: string[] = [];
+  private readonly parts: Uint8Array[] = [];
+  private readonly hashes: string[] = [];
+  private readonly hash: HashBytes;
+  private readonly onWarning: (object: string, reason: string) => void;
+  private size = 0;
+
+  constructor(hash: HashBytes, onWarning: (object: string, reason: string) => void) {
+    this.hash = hash;
+    this.onWarning = onWarning;
+  }
+
+  /** Serializes and takes one resource. */
+  add<T>(name: string, codec: Codec<T>, message: T): void {
+    this.addBytes(name, codec.encode(message).finish());
+  }
+
+  /** Takes a resource that is serialized already. */
+  addBytes(name: string, bytes: Uint8Array, hash = this.hash(bytes)): void {
+    this.names.push(name);
+    this.parts.push(bytes);
+    this.hashes.push(hash);
+    this.size += bytes.length;
+  }
+
+  /** Notes something in the configuration that had to be left out. `object` is `Kind/namespace/name` or "". */
+  warn(object: string, reason: string): void {
+    this.onWarning(object, reason);
+  }
+
+  /** Everything taken, with its bytes in a buffer of its own. */
+  finish(type: XdsType): GeneratedSet {
+    const bytes = new Uint8Array(new ArrayBuffer(this.size));
+    const offsets = new Uint32Array(this.parts.length + 1);
+    let at = 0;
+    this.parts.forEach((part, i) => {
+      offsets[i] = at;
+      bytes.set(part, at);
+      at += part.length;
+    });
+    offsets[this.parts.length] = at;
+    return { type, names: this.names, hashes: this.hashes, offsets, bytes };
+  }
+}

@@ -1,0 +1,22 @@
+// Which generator makes which type. Worker threads.
+import type { XdsType } from "../../shared/xds-types.ts";
+import { generateClusters } from "./clusters/clusters.ts";
+import { generateEndpoints } from "./endpoints/endpoints.ts";
+import type { Generator } from "./generator.ts";
+import { generateListeners } from "./listeners/listeners.ts";
+import { generateNames } from "./names/name-table.ts";
+import { generateRoutes } from "./routes/routes.ts";
+
+/** Types that no configuration leads to yet. */
+const nothing: Generator = () => undefined;
+
+export const GENERATORS: Readonly<Record<XdsType, Generator>> = {
+  CDS: generateClusters,
+  EDS: generateEndpoints,
+  LDS: generateListeners,
+  RDS: generateRoutes,
+  SDS: nothing,
+  ECDS: nothing,
+  NDS: generateNames,
+  PCDS: nothing,
+};

@@ -1,0 +1,119 @@
+// The pool threads' entry: takes up snapshots, generates what a task asks for, answers with bytes. Worker threads only.
+import { BroadcastChannel, isMainThread, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
+import xxhash from "xxhash-wasm";
+import { assertNever } from "../shared/assert.ts";
+import { errorCode, MizzenError } from "../shared/errors.ts";
+import type { ProxyViewRef } from "../shared/model/proxy.ts";
+import type { ProxyView } from "../shared/model/view.ts";
+import type { GenerateTask, WorkerStartup, WorkerTask } from "../shared/protocol/input.ts";
+import type { GeneratedSet, TaskFailed, WorkerResult } from "../shared/protocol/output.ts";
+import type { SnapshotHandle } from "../shared/snapshot/handle.ts";
+import { LAYOUT_REVISION } from "../shared/snapshot/layout.ts";
+import type { XdsType } from "../shared/xds-types.ts";
+import { SnapshotStore } from "./attach.ts";
+import { ResourceSink } from "./encode/resource-sink.ts";
+import { GENERATORS } from "./generators/table.ts";
+
+if (isMainThread) throw new MizzenError("MIZZEN_ERR_INVARIANT", "worker.ts was loaded on the main thread");
+
+/** Views whose parsed form a worker keeps. */
+const MAX_VIEWS = 4096;
+
+const startup = workerData as WorkerStartup;
+if (startup.layoutRevision !== LAYOUT_REVISION) {
+  throw new MizzenError(
+    "MIZZEN_ERR_LAYOUT",
+    `the main thread writes layout revision ${startup.layoutRevision}, this worker reads ${LAYOUT_REVISION}`,
+  );
+}
+
+const { h64Raw } = await xxhash();
+const hash = (bytes: Uint8Array): string => h64Raw(bytes).toString(16).padStart(16, "0");
+
+const snapshots = new SnapshotStore();
+const channel = new BroadcastChannel(startup.channel);
+// Tasks are taken without turning the event loop, so steps are drained by hand. The channel must not hold the thread.
+channel.unref();
+const views = new Map<string, ProxyView>();
+
+/** Takes up all snapshots that were published since the last task. */
+function drainChannel(): void {
+  for (;;) {
+    // Node takes either; its declarations know only ports.
+    const message = receiveMessageOnPort(channel as unknown as MessagePort) as { message: SnapshotHandle } | undefined;
+    if (!message) return;
+    snapshots.step(message.message);
+  }
+}
+
+function viewOf(ref: ProxyViewRef): ProxyView {
+  let view = views.get(ref.id);
+  if (!view) {
+    view = JSON.parse(ref.json) as ProxyView;
+    if (views.size >= MAX_VIEWS) views.delete(views.keys().next().value!);
+    views.set(ref.id, view);
+  }
+  return view;
+}
+
+function generate(task: GenerateTask): WorkerResult {
+  const started = performance.now();
+  snapshots.forget(task.oldestInUse);
+  if (task.complete) snapshots.step(task.complete);
+  const ctx = snapshots.context(task.version);
+  const attached = performance.now();
+  const view = viewOf(task.view);
+  const warnings: { object: string; reason: string }[] = [];
+  const sets: GeneratedSet[] = [];
+  for (const want of task.wants) {
+    const sink = new ResourceSink(hash, (object, reason) => warnings.push({ object, reason }));
+    try {
+      GENERATORS[want.type]({ ctx, view, viewId: task.view.id, names: want.names }, sink);
+    } catch (error) {
+      return failed(error, want.type);
+    }
+    sets.push(sink.finish(want.type));
+  }
+  return { ok: true, sets, warnings, attachMs: attached - started, generateMs: performance.now() - attached };
+}
+
+function failed(error: unknown, type?: XdsType): TaskFailed {
+  const cause = error instanceof Error ? error : new Error(String(error));
+  return {
+    ok: false,
+    code: errorCode(error, "MIZZEN_ERR_GENERATE"),
+    message: cause.message,
+    stack: cause.stack ?? "",
+    ...(type ? { type } : {}),
+  };
+}
+
+/** The answer with the bytes moved to the main thread instead of copied. */
+function moved(result: WorkerResult & { ok: true }): unknown {
+  const buffers = result.sets.map((set) => set.bytes.buffer as ArrayBuffer);
+  return move({ [transferableSymbol]: buffers, [valueSymbol]: result });
+}
+
+/**
+ * Runs one task and gives a WorkerResult, maybe wrapped for the pool to move its bytes. Never throws: failures are
+ * answers, so that one bad view cannot reject a batch.
+ */
+export default function run(task: WorkerTask): unknown {
+  try {
+    drainChannel();
+    switch (task.tag) {
+      case "warm":
+        snapshots.warm();
+        return { ok: true, sets: [], warnings: [], attachMs: 0, generateMs: 0 };
+      case "generate": {
+        const result = generate(task);
+        return result.ok ? moved(result) : result;
+      }
+      default:
+        return assertNever(task, "task");
+    }
+  } catch (error) {
+    return failed(error);
+  }
+}
