@@ -28,9 +28,11 @@ const MAIN = {
 /** Folders under src/workers; `generators` is refined below. */
 const WORKERS = {
   encode: [],
-  scope: ["encode"],
-  filters: ["scope", "encode"],
-  generators: ["scope", "filters", "encode"],
+  context: ["encode"],
+  scope: ["context", "encode"],
+  routing: ["scope", "context", "encode"],
+  filters: ["routing", "scope", "context", "encode"],
+  generators: ["filters", "routing", "scope", "context", "encode"],
 };
 
 /** What only these folders may import. */

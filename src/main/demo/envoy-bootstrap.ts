@@ -1,0 +1,61 @@
+// The bootstrap of an Envoy that takes everything else over ADS. Pure.
+
+export interface EnvoyNode {
+  readonly id: string;
+  readonly cluster: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly locality?: { readonly region?: string; readonly zone?: string; readonly sub_zone?: string };
+}
+
+export interface BootstrapOptions {
+  readonly node: EnvoyNode;
+  readonly xds: { readonly address: string; readonly port: number };
+  readonly mode: "sotw" | "delta";
+  readonly admin: { readonly address: string; readonly port: number };
+  /** More static clusters that configuration may refer to, all of them at the control plane. */
+  readonly clusters?: readonly string[];
+}
+
+export function envoyBootstrap(options: BootstrapOptions): object {
+  const { node, xds, mode, admin } = options;
+  const ads = { ads: {}, resource_api_version: "V3" };
+  return {
+    node,
+    admin: { address: socketAddress(admin.address, admin.port) },
+    dynamic_resources: {
+      ads_config: {
+        api_type: mode === "delta" ? "DELTA_GRPC" : "GRPC",
+        transport_api_version: "V3",
+        set_node_on_first_message_only: true,
+        grpc_services: [{ envoy_grpc: { cluster_name: "xds-grpc" } }],
+      },
+      cds_config: { ...ads, initial_fetch_timeout: "0s" },
+      lds_config: { ...ads, initial_fetch_timeout: "0s" },
+    },
+    static_resources: {
+      clusters: ["xds-grpc", ...(options.clusters ?? [])].map((name) => grpcCluster(name, xds.address, xds.port)),
+    },
+  };
+}
+
+function grpcCluster(name: string, address: string, port: number): object {
+  return {
+    name,
+    type: "STATIC",
+    connect_timeout: "1s",
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(address, port) } }] }],
+    },
+    typed_extension_protocol_options: {
+      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+  };
+}
+
+function socketAddress(address: string, port: number): object {
+  return { socket_address: { address, port_value: port } };
+}
