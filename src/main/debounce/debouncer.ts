@@ -1,0 +1,49 @@
+// The one timer behind the debounce window. Main thread.
+import type { PushRequest, RegistryChange } from "../../shared/model/push-request.ts";
+import { type DebounceOptions, DebounceWindow } from "./debounce-window.ts";
+
+export interface DebouncerOptions extends DebounceOptions {
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  /** Gets each merged request when it is due. */
+  readonly push: (request: PushRequest) => void;
+}
+
+/** Calls `push` when the window says so. */
+export class Debouncer {
+  private readonly window: DebounceWindow;
+  private readonly options: DebouncerOptions;
+  private timer: NodeJS.Timeout | undefined;
+  private timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(options: DebouncerOptions) {
+    this.options = options;
+    this.window = new DebounceWindow(options);
+  }
+
+  offer(change: RegistryChange): void {
+    this.window.offer(change, this.options.now());
+    this.arm();
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+    this.timerAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** A timer that rings too early only looks and is set again: a storm doesn't set one for each change. */
+  private arm(): void {
+    const due = this.window.nextDue();
+    if (due === undefined || due >= this.timerAt) return;
+    clearTimeout(this.timer);
+    this.timerAt = due;
+    this.timer = setTimeout(() => this.ring(), Math.max(0, due - this.options.now()));
+  }
+
+  private ring(): void {
+    this.timerAt = Number.POSITIVE_INFINITY;
+    const request = this.window.due(this.options.now());
+    if (request) this.options.push(request);
+    this.arm();
+  }
+}

@@ -1,0 +1,148 @@
+// The difference between what a proxy has and what was generated, with its encoded forms; each computed once for all
+// proxies that are alike. Main thread, pure.
+import type { EncodedResource, ResourceSet } from "../../shared/model/resource.ts";
+import { Held } from "./held.ts";
+import { encodeDeltaResources, encodeSotwResources } from "./response-wire.ts";
+
+/** What has to be sent, if anything. */
+export class Difference {
+  readonly set: ResourceSet;
+  readonly changed: readonly EncodedResource[];
+  /** Names of `changed`; one array for all streams. */
+  readonly changedNames: readonly string[];
+  /** Held, and not in the set any more. */
+  readonly removed: readonly string[];
+  private readonly held: Held;
+  private readonly whole: boolean;
+  private deltaBytes: Uint8Array | undefined;
+  private sotwBytes: Uint8Array | undefined;
+  private after: Held | undefined;
+  private afterKeeping: Held | undefined;
+
+  constructor(held: Held, set: ResourceSet, removed: readonly string[], whole: boolean) {
+    this.held = held;
+    this.set = set;
+    this.whole = whole;
+    this.changed = set.resources.filter((resource) => held.get(resource.name) !== resource.hash);
+    this.changedNames = this.changed.map((resource) => resource.name);
+    this.removed = removed;
+  }
+
+  /** The `resources` field of a delta response, or of a state-of-the-world one for a type that is sent in parts. */
+  body(variant: "sotw" | "delta"): Uint8Array {
+    if (variant === "sotw") {
+      if (this.changed.length === this.set.resources.length) return sotwBody(this.set);
+      this.sotwBytes ??= encodeSotwResources(this.set.type, this.changed);
+      return this.sotwBytes;
+    }
+    this.deltaBytes ??= encodeDeltaResources(this.set.type, this.changed);
+    return this.deltaBytes;
+  }
+
+  /** What the proxy has once the difference is sent. */
+  next(): Held {
+    if (this.whole) return Held.of(this.set);
+    this.after ??=
+      this.changed.length + this.removed.length === 0 ? this.held : this.held.with(this.changed, this.removed);
+    return this.after;
+  }
+
+  /** What the proxy has once the changes are sent, and the removals not yet. */
+  nextKeeping(): Held {
+    this.afterKeeping ??= this.changed.length === 0 ? this.held : this.held.with(this.changed);
+    return this.afterKeeping;
+  }
+}
+
+const wholes = new WeakMap<Held, WeakMap<ResourceSet, Difference>>();
+const parts = new WeakMap<Held, WeakMap<ResourceSet, Difference>>();
+
+/** Against all that a proxy is to have: whatever else it holds is removed. */
+export function wholeDifference(held: Held, set: ResourceSet): Difference {
+  return remembered(wholes, held, set, () => {
+    const names = new Set(set.resources.map((resource) => resource.name));
+    const removed = [...held.names()].filter((name) => !names.has(name)).sort();
+    return new Difference(held, set, removed, true);
+  });
+}
+
+/**
+ * Against some names that were asked for: what is held under other names stays. A set belongs to one list of names, so
+ * held value and set say it all.
+ */
+export function partialDifference(held: Held, set: ResourceSet, asked: readonly string[]): Difference {
+  return remembered(parts, held, set, () => {
+    if (set.resources.length === asked.length) return new Difference(held, set, [], false);
+    const names = new Set(set.resources.map((resource) => resource.name));
+    const removed = asked.filter((name) => !names.has(name) && held.get(name) !== undefined);
+    return new Difference(held, set, removed, false);
+  });
+}
+
+function remembered(
+  memo: WeakMap<Held, WeakMap<ResourceSet, Difference>>,
+  held: Held,
+  set: ResourceSet,
+  make: () => Difference,
+): Difference {
+  let bySet = memo.get(held);
+  if (!bySet) {
+    bySet = new WeakMap();
+    memo.set(held, bySet);
+  }
+  let difference = bySet.get(set);
+  if (!difference) {
+    difference = make();
+    bySet.set(set, difference);
+  }
+  return difference;
+}
+
+const bodies = new WeakMap<ResourceSet, Uint8Array>();
+
+/** The `resources` field with a whole set. */
+export function sotwBody(set: ResourceSet): Uint8Array {
+  let body = bodies.get(set);
+  if (!body) {
+    body = encodeSotwResources(set.type, set.resources);
+    bodies.set(set, body);
+  }
+  return body;
+}
+
+const unions = new WeakMap<ResourceSet, WeakMap<ResourceSet, ResourceSet>>();
+
+/** A new set together with what only the old one has: the state of the world while removals are held back. */
+export function unionOf(set: ResourceSet, old: ResourceSet): ResourceSet {
+  let byOld = unions.get(set);
+  if (!byOld) {
+    byOld = new WeakMap();
+    unions.set(set, byOld);
+  }
+  let union = byOld.get(old);
+  if (!union) {
+    const names = new Set(set.resources.map((resource) => resource.name));
+    union = { type: set.type, resources: [...set.resources, ...old.resources.filter((r) => !names.has(r.name))] };
+    byOld.set(old, union);
+  }
+  return union;
+}
+
+const filtered = new WeakMap<ResourceSet, Map<string, ResourceSet>>();
+
+/** Only the named resources of a set; for proxies that ask for some of a type that is generated as a whole. */
+export function subsetOf(set: ResourceSet, names: readonly string[]): ResourceSet {
+  let byNames = filtered.get(set);
+  if (!byNames) {
+    byNames = new Map();
+    filtered.set(set, byNames);
+  }
+  const key = names.join("\n");
+  let subset = byNames.get(key);
+  if (!subset) {
+    const wanted = new Set(names);
+    subset = { type: set.type, resources: set.resources.filter((resource) => wanted.has(resource.name)) };
+    byNames.set(key, subset);
+  }
+  return subset;
+}

@@ -1,0 +1,89 @@
+// What a proxy has of one type, as an immutable value that proxies with equal content share. Main thread, pure.
+import type { EncodedResource, ResourceSet } from "../../shared/model/resource.ts";
+
+/** Changes on top of a base until they are worth a base of their own. */
+const MAX_OVERLAY = 64;
+
+/**
+ * Resource names with the hashes that were sent. Values are shared: the same steps from the same value give the same
+ * object, so that what follows from it (a difference, a response body) is computed once for all proxies that are alike.
+ */
+export class Held {
+  static readonly EMPTY = new Held(new Map(), new Map());
+
+  private readonly base: ReadonlyMap<string, string>;
+  /** null: not held any more. */
+  private readonly overlay: ReadonlyMap<string, string | null>;
+
+  private constructor(base: ReadonlyMap<string, string>, overlay: ReadonlyMap<string, string | null>) {
+    this.base = base;
+    this.overlay = overlay;
+  }
+
+  /** What a proxy says that it has from an earlier stream. */
+  static ofVersions(versions: ReadonlyMap<string, string>): Held {
+    return versions.size === 0 ? Held.EMPTY : new Held(versions, new Map());
+  }
+
+  /** Exactly what is in a set. */
+  static of(set: ResourceSet): Held {
+    let held = ofSets.get(set);
+    if (!held) {
+      const base = new Map<string, string>();
+      for (const resource of set.resources) base.set(resource.name, resource.hash);
+      held = base.size === 0 ? Held.EMPTY : new Held(base, new Map());
+      ofSets.set(set, held);
+    }
+    return held;
+  }
+
+  /** The hash of a resource, or undefined when it isn't held. */
+  get(name: string): string | undefined {
+    const over = this.overlay.get(name);
+    if (over !== undefined) return over ?? undefined;
+    return this.base.get(name);
+  }
+
+  *names(): Iterable<string> {
+    for (const name of this.base.keys()) if (!this.overlay.has(name)) yield name;
+    for (const [name, hash] of this.overlay) if (hash !== null) yield name;
+  }
+
+  /** With resources put in and names taken out. */
+  with(changed: readonly EncodedResource[], removed: Iterable<string> = []): Held {
+    const overlay = new Map(this.overlay);
+    for (const resource of changed) overlay.set(resource.name, resource.hash);
+    for (const name of removed) overlay.set(name, null);
+    if (overlay.size <= MAX_OVERLAY + this.base.size / 8) return new Held(this.base, overlay);
+    const base = new Map(this.base);
+    for (const [name, hash] of overlay) {
+      if (hash === null) base.delete(name);
+      else base.set(name, hash);
+    }
+    return new Held(base, new Map());
+  }
+
+  /** Without some names; the same object when none of them is held. */
+  without(names: Iterable<string>): Held {
+    const held = [...names].filter((name) => this.get(name) !== undefined);
+    return held.length === 0 ? this : this.with([], held);
+  }
+}
+
+const ofSets = new WeakMap<ResourceSet, Held>();
+const forgotten = new WeakMap<Held, WeakMap<readonly string[], Held>>();
+
+/** As `without`, remembered for lists that several proxies share. */
+export function forget(held: Held, names: readonly string[]): Held {
+  let byNames = forgotten.get(held);
+  if (!byNames) {
+    byNames = new WeakMap();
+    forgotten.set(held, byNames);
+  }
+  let out = byNames.get(names);
+  if (!out) {
+    out = held.without(names);
+    byNames.set(names, out);
+  }
+  return out;
+}

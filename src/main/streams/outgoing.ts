@@ -1,0 +1,103 @@
+// What goes out for one type: whether a response is needed, its bytes, and what the proxy has after it. Main thread.
+import type { ResourceSet } from "../../shared/model/resource.ts";
+import type { XdsType } from "../../shared/xds-types.ts";
+import { type Difference, sotwBody, unionOf } from "./difference.ts";
+import { Held } from "./held.ts";
+import { deltaResponse, type ResponseHeader, sotwResponse } from "./response-wire.ts";
+import type { StreamVariant } from "./stream-observer.ts";
+import type { SentResponse, Watch } from "./watch.ts";
+
+/** An answer of generation, compared with what the proxy has. */
+export interface Outgoing {
+  readonly watch: Watch;
+  readonly set: ResourceSet;
+  readonly difference: Difference;
+  /** The names that the answer covers; null when it covers all of the watch. */
+  readonly names: readonly string[] | null;
+  /** The watch's epoch at the time of the question. */
+  readonly epoch: number;
+  readonly mustRespond: boolean;
+}
+
+export interface WrittenResponse {
+  readonly message: Buffer;
+  readonly response: Omit<SentResponse, "version">;
+  readonly names: readonly string[];
+  readonly removed: readonly string[];
+}
+
+const NONE: readonly string[] = [];
+
+/** Types whose responses hold all resources in the state of the world: what is missing in one is removed. */
+const FULL_STATE: ReadonlySet<XdsType> = new Set<XdsType>(["CDS", "LDS"]);
+
+/** True when the answer changes something for the proxy: additions, changes or removals. */
+export function changesAnything({ difference }: Outgoing): boolean {
+  return difference.changed.length > 0 || difference.removed.length > 0;
+}
+
+/**
+ * Writes the response, if one is needed, and notes in the watch what the proxy has then. With `keepRemoved` nothing is
+ * removed yet.
+ */
+export function writeResponse(
+  out: Outgoing,
+  variant: StreamVariant,
+  keepRemoved: boolean,
+  header: ResponseHeader,
+): WrittenResponse | undefined {
+  return variant === "sotw" ? writeSotw(out, keepRemoved, header) : writeDelta(out, keepRemoved, header);
+}
+
+function writeSotw(out: Outgoing, keepRemoved: boolean, header: ResponseHeader): WrittenResponse | undefined {
+  const { watch, difference, mustRespond } = out;
+  watch.unanswered.clear();
+  const keeping = keepRemoved && difference.removed.length > 0;
+  if (!FULL_STATE.has(watch.type)) {
+    watch.held = difference.next();
+    if (difference.changed.length === 0 && !mustRespond) return undefined;
+    return written(header, sotwResponse(header, difference.body("sotw")), difference.changedNames, NONE);
+  }
+  const needed = difference.changed.length > 0 || mustRespond || (difference.removed.length > 0 && !keeping);
+  if (!needed) {
+    if (!keeping) watch.held = difference.next();
+    return undefined;
+  }
+  const set = keeping && watch.lastSet ? unionOf(out.set, watch.lastSet) : out.set;
+  watch.lastSet = set;
+  watch.held = Held.of(set);
+  const removed = keeping ? NONE : difference.removed;
+  return written(header, sotwResponse(header, sotwBody(set)), difference.changedNames, removed);
+}
+
+function writeDelta(out: Outgoing, keepRemoved: boolean, header: ResponseHeader): WrittenResponse | undefined {
+  const { watch, difference, names, mustRespond } = out;
+  const keeping = keepRemoved && difference.removed.length > 0;
+  let removed: readonly string[] = keeping ? NONE : difference.removed;
+  if (watch.unanswered.size > 0) {
+    const missing = takeMissing(watch, out.set, names);
+    if (missing.length > 0) removed = [...removed, ...missing];
+  }
+  watch.held = keeping ? difference.nextKeeping() : difference.next();
+  if (difference.changed.length === 0 && removed.length === 0 && !mustRespond) return undefined;
+  const message = deltaResponse(header, difference.body("delta"), removed);
+  return written(header, message, difference.changedNames, removed);
+}
+
+/** Names that the proxy waits for and that don't exist: it is told that they don't. */
+function takeMissing(watch: Watch, set: ResourceSet, names: readonly string[] | null): string[] {
+  const missing = new Set(names === null ? watch.unanswered : names.filter((name) => watch.unanswered.has(name)));
+  for (const name of missing) watch.unanswered.delete(name);
+  for (const resource of set.resources) missing.delete(resource.name);
+  return [...missing];
+}
+
+function written(
+  header: ResponseHeader,
+  message: Buffer,
+  names: readonly string[],
+  removed: readonly string[],
+): WrittenResponse {
+  const response = { nonce: header.nonce, versionInfo: header.version, resources: names.length };
+  return { message, response, names, removed };
+}

@@ -1,0 +1,98 @@
+// Make before break: clusters that are gone stay with the proxy until its listeners and routes don't refer to them any
+// more, or a time has passed. Main thread.
+import type { XdsType } from "../../shared/xds-types.ts";
+import { changesAnything, type Outgoing } from "./outgoing.ts";
+import { hasWork, markDirty, type Watch } from "./watch.ts";
+
+/** Runs something later; gives what takes it back. */
+export type Schedule = (ms: number, run: () => void) => () => void;
+
+/** Longest time that removals wait for a proxy that doesn't acknowledge. */
+const MAX_HOLD_MS = 5_000;
+/** Quiet time after the last acknowledgement: accepted listeners may ask for routes yet. */
+const GRACE_MS = 100;
+
+/** What may refer to clusters. */
+const REFERRING: readonly XdsType[] = ["LDS", "RDS"];
+/** What is removed late. */
+const HELD: readonly XdsType[] = ["CDS", "EDS"];
+
+/** Decides, for one stream, when removals of clusters go out. */
+export class RemovalHold {
+  private readonly watches: ReadonlyMap<XdsType, Watch>;
+  private readonly schedule: Schedule;
+  private readonly now: () => number;
+  private readonly wake: () => void;
+  private deadline: number | undefined;
+  private released = false;
+  private cancelTimer: (() => void) | undefined;
+
+  constructor(watches: ReadonlyMap<XdsType, Watch>, schedule: Schedule, now: () => number, wake: () => void) {
+    this.watches = watches;
+    this.schedule = schedule;
+    this.now = now;
+    this.wake = wake;
+  }
+
+  /** True when removals in what goes out have to wait. */
+  decide(out: readonly Outgoing[]): boolean {
+    const removes = out.some((o) => HELD.includes(o.watch.type) && o.difference.removed.length > 0);
+    if (this.released) {
+      this.released = false;
+      if (removes) return false;
+    }
+    if (this.deadline !== undefined) return true;
+    if (!removes) return false;
+    const refers = out.some((o) => REFERRING.includes(o.watch.type) && changesAnything(o));
+    if (!refers && this.quiet()) return false;
+    this.deadline = this.now() + MAX_HOLD_MS;
+    for (const watch of this.held()) watch.holdsBack = true;
+    this.arm(MAX_HOLD_MS);
+    return true;
+  }
+
+  /** A request came for a type: maybe the last acknowledgement that was waited for. */
+  touched(type: XdsType): void {
+    if (this.deadline === undefined || !REFERRING.includes(type) || !this.quiet()) return;
+    this.arm(Math.min(GRACE_MS, Math.max(0, this.deadline - this.now())));
+  }
+
+  cancel(): void {
+    this.cancelTimer?.();
+    this.cancelTimer = undefined;
+    this.deadline = undefined;
+  }
+
+  private held(): Watch[] {
+    return HELD.flatMap((type) => this.watches.get(type) ?? []);
+  }
+
+  private quiet(): boolean {
+    return REFERRING.every((type) => {
+      const watch = this.watches.get(type);
+      return !watch || (!watch.outstanding && !hasWork(watch));
+    });
+  }
+
+  private arm(ms: number): void {
+    this.cancelTimer?.();
+    this.cancelTimer = this.schedule(ms, () => this.timeUp());
+  }
+
+  private timeUp(): void {
+    this.cancelTimer = undefined;
+    if (this.deadline === undefined) return;
+    if (this.now() < this.deadline && !this.quiet()) {
+      // Something was sent in the meantime; its acknowledgement arms the short time again.
+      this.arm(this.deadline - this.now());
+      return;
+    }
+    this.deadline = undefined;
+    this.released = true;
+    for (const watch of this.held()) {
+      watch.holdsBack = false;
+      markDirty(watch, "all");
+    }
+    this.wake();
+  }
+}

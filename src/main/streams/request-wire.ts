@@ -1,0 +1,131 @@
+// Decodes discovery requests by hand: a proxy repeats its node, which may be large, and only the first one is read.
+// Main thread, pure.
+import protobuf from "protobufjs/minimal.js";
+import { errorMessage, MizzenError } from "../../shared/errors.ts";
+
+/** What a NACK says: google.rpc.Status. */
+export interface ErrorDetail {
+  readonly code: number;
+  readonly message: string;
+}
+
+/** A state-of-the-world request. */
+export interface SotwRequest {
+  /** The serialized node; undefined when the request has none. */
+  readonly node: Uint8Array | undefined;
+  readonly typeUrl: string;
+  readonly versionInfo: string;
+  readonly names: readonly string[];
+  readonly nonce: string;
+  readonly error: ErrorDetail | undefined;
+}
+
+/** A delta request. */
+export interface DeltaRequest {
+  readonly node: Uint8Array | undefined;
+  readonly typeUrl: string;
+  readonly subscribe: readonly string[];
+  readonly unsubscribe: readonly string[];
+  /** Resource name to version: what the proxy has from an earlier stream. */
+  readonly initialVersions: ReadonlyMap<string, string>;
+  readonly nonce: string;
+  readonly error: ErrorDetail | undefined;
+}
+
+type Reader = protobuf.Reader;
+type Field = (reader: Reader) => void;
+
+/** Reads an `envoy.service.discovery.v3.DiscoveryRequest`. Throws MIZZEN_ERR_PROTOCOL. */
+export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
+  const out = { node: undefined as Uint8Array | undefined, typeUrl: "", versionInfo: "", nonce: "" };
+  const names: string[] = [];
+  let error: ErrorDetail | undefined;
+  readFields(bytes, {
+    1: (r) => {
+      out.versionInfo = r.string();
+    },
+    2: (r) => {
+      out.node = r.bytes();
+    },
+    3: (r) => names.push(r.string()),
+    4: (r) => {
+      out.typeUrl = r.string();
+    },
+    5: (r) => {
+      out.nonce = r.string();
+    },
+    6: (r) => {
+      error = decodeStatus(r.bytes());
+    },
+  });
+  return { ...out, names, error };
+}
+
+/** Reads an `envoy.service.discovery.v3.DeltaDiscoveryRequest`. Throws MIZZEN_ERR_PROTOCOL. */
+export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
+  const out = { node: undefined as Uint8Array | undefined, typeUrl: "", nonce: "" };
+  const subscribe: string[] = [];
+  const unsubscribe: string[] = [];
+  const initialVersions = new Map<string, string>();
+  let error: ErrorDetail | undefined;
+  readFields(bytes, {
+    1: (r) => {
+      out.node = r.bytes();
+    },
+    2: (r) => {
+      out.typeUrl = r.string();
+    },
+    3: (r) => subscribe.push(r.string()),
+    4: (r) => unsubscribe.push(r.string()),
+    5: (r) => {
+      let key = "";
+      let value = "";
+      readFields(r.bytes(), {
+        1: (entry) => {
+          key = entry.string();
+        },
+        2: (entry) => {
+          value = entry.string();
+        },
+      });
+      initialVersions.set(key, value);
+    },
+    6: (r) => {
+      out.nonce = r.string();
+    },
+    7: (r) => {
+      error = decodeStatus(r.bytes());
+    },
+  });
+  return { ...out, subscribe, unsubscribe, initialVersions, error };
+}
+
+function decodeStatus(bytes: Uint8Array): ErrorDetail {
+  let code = 0;
+  let message = "";
+  readFields(bytes, {
+    1: (r) => {
+      code = r.int32();
+    },
+    2: (r) => {
+      message = r.string();
+    },
+  });
+  return { code, message };
+}
+
+/** Length-delimited unless the field's reader knows better; unknown fields are skipped. */
+function readFields(bytes: Uint8Array, fields: Readonly<Record<number, Field>>): void {
+  try {
+    const reader = protobuf.Reader.create(bytes);
+    while (reader.pos < reader.len) {
+      const tag = reader.uint32();
+      const field = fields[tag >>> 3];
+      if (field) field(reader);
+      else reader.skipType(tag & 7);
+    }
+  } catch (cause) {
+    if (cause instanceof MizzenError) throw cause;
+    throw new MizzenError("MIZZEN_ERR_PROTOCOL", `the request cannot be decoded: ${errorMessage(cause)}`, { cause });
+  }
+}

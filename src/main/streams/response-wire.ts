@@ -1,0 +1,137 @@
+// Encodes discovery responses: resources once for all streams, and a small header for each stream. Main thread, pure.
+import protobuf from "protobufjs/minimal.js";
+import type { EncodedResource } from "../../shared/model/resource.ts";
+import { TYPE_URL, type XdsType } from "../../shared/xds-types.ts";
+
+/** Length-delimited fields, by number: DiscoveryResponse and DeltaDiscoveryResponse agree on all but the last. */
+const VERSION = (1 << 3) | 2;
+const RESOURCES = (2 << 3) | 2;
+const TYPE = (4 << 3) | 2;
+const NONCE = (5 << 3) | 2;
+const SOTW_CONTROL_PLANE = (6 << 3) | 2;
+const DELTA_REMOVED = (6 << 3) | 2;
+const DELTA_CONTROL_PLANE = (7 << 3) | 2;
+/** Fields of `Resource`. */
+const RESOURCE_VERSION = (1 << 3) | 2;
+const RESOURCE_ANY = (2 << 3) | 2;
+const RESOURCE_NAME = (3 << 3) | 2;
+/** Fields of `google.protobuf.Any`. */
+const ANY_TYPE = (1 << 3) | 2;
+const ANY_VALUE = (2 << 3) | 2;
+
+/** What a response says besides its resources. */
+export interface ResponseHeader {
+  readonly type: XdsType;
+  readonly version: string;
+  readonly nonce: string;
+  /** The serialized `envoy.config.core.v3.ControlPlane`. */
+  readonly controlPlane: Uint8Array;
+}
+
+/** The `resources` field of a state-of-the-world response: an Any for each resource. */
+export function encodeSotwResources(type: XdsType, resources: readonly EncodedResource[]): Uint8Array {
+  const typeUrl = Buffer.from(TYPE_URL[type]);
+  const out = new ByteSink(resources.reduce((sum, r) => sum + anySize(typeUrl.length, r.bytes.length) + 6, 0));
+  for (const resource of resources) {
+    out.tag(RESOURCES, anySize(typeUrl.length, resource.bytes.length));
+    out.any(typeUrl, resource.bytes);
+  }
+  return out.finish();
+}
+
+/** The `resources` field of a delta response: a Resource with name and version for each. */
+export function encodeDeltaResources(type: XdsType, resources: readonly EncodedResource[]): Uint8Array {
+  const typeUrl = Buffer.from(TYPE_URL[type]);
+  const parts = resources.map((resource) => {
+    const name = Buffer.from(resource.name);
+    const version = Buffer.from(resource.hash, "latin1");
+    const any = anySize(typeUrl.length, resource.bytes.length);
+    const size = fieldSize(version.length) + fieldSize(any) + fieldSize(name.length);
+    return { resource, name, version, any, size };
+  });
+  const out = new ByteSink(parts.reduce((sum, p) => sum + fieldSize(p.size), 0));
+  for (const { resource, name, version, any, size } of parts) {
+    out.tag(RESOURCES, size);
+    out.field(RESOURCE_VERSION, version);
+    out.tag(RESOURCE_ANY, any);
+    out.any(typeUrl, resource.bytes);
+    out.field(RESOURCE_NAME, name);
+  }
+  return out.finish();
+}
+
+/** A whole state-of-the-world response around a `resources` field. */
+export function sotwResponse(header: ResponseHeader, resources: Uint8Array): Buffer {
+  const head = protobuf.Writer.create();
+  head.uint32(VERSION).string(header.version);
+  head.uint32(TYPE).string(TYPE_URL[header.type]).uint32(NONCE).string(header.nonce);
+  head.uint32(SOTW_CONTROL_PLANE).bytes(header.controlPlane);
+  return Buffer.concat([head.finish(), resources]);
+}
+
+/** A whole delta response around a `resources` field. */
+export function deltaResponse(header: ResponseHeader, resources: Uint8Array, removed: readonly string[]): Buffer {
+  const head = protobuf.Writer.create();
+  head.uint32(VERSION).string(header.version);
+  head.uint32(TYPE).string(TYPE_URL[header.type]).uint32(NONCE).string(header.nonce);
+  for (const name of removed) head.uint32(DELTA_REMOVED).string(name);
+  head.uint32(DELTA_CONTROL_PLANE).bytes(header.controlPlane);
+  return Buffer.concat([head.finish(), resources]);
+}
+
+/** `envoy.config.core.v3.ControlPlane` with its identifier. */
+export function encodeControlPlane(identifier: string): Uint8Array {
+  return protobuf.Writer.create().uint32(VERSION).string(identifier).finish();
+}
+
+function varintSize(value: number): number {
+  let size = 1;
+  while (value > 127) {
+    size++;
+    value = Math.floor(value / 128);
+  }
+  return size;
+}
+
+/** Of a length-delimited field whose tag is one byte. */
+function fieldSize(length: number): number {
+  return 1 + varintSize(length) + length;
+}
+
+function anySize(typeUrl: number, value: number): number {
+  return fieldSize(typeUrl) + fieldSize(value);
+}
+
+/** Writes into one buffer of a known size at most. */
+class ByteSink {
+  private readonly buffer: Buffer;
+  private at = 0;
+
+  constructor(size: number) {
+    this.buffer = Buffer.allocUnsafeSlow(size);
+  }
+
+  tag(tag: number, length: number): void {
+    this.buffer[this.at++] = tag;
+    while (length > 127) {
+      this.buffer[this.at++] = (length % 128) | 128;
+      length = Math.floor(length / 128);
+    }
+    this.buffer[this.at++] = length;
+  }
+
+  field(tag: number, bytes: Uint8Array): void {
+    this.tag(tag, bytes.length);
+    this.buffer.set(bytes, this.at);
+    this.at += bytes.length;
+  }
+
+  any(typeUrl: Uint8Array, value: Uint8Array): void {
+    this.field(ANY_TYPE, typeUrl);
+    this.field(ANY_VALUE, value);
+  }
+
+  finish(): Uint8Array {
+    return this.buffer.subarray(0, this.at);
+  }
+}
