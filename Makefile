@@ -19,8 +19,8 @@ test: build ## Run the unit tests (WHICH=part/of/a/path for some)
 e2e: build ## Run the tests with real Envoys (root, iproute2 and iptables for the ones with network namespaces)
 	@node test/run.mjs e2e $(WHICH)
 
-conformance: build ## Compare with ../shared: GROUPS="basics gateway", SCENARIO=basics/headless, ARGS=-v, UPDATE_LEVELS=1
-	@node test/run.mjs conformance $(GROUPS) $(SCENARIO) $(ARGS)
+conformance: build ## Compare with ../shared: GROUP="basics gateway", SCENARIO=basics/headless, ARGS=-v, UPDATE_LEVELS=1
+	@node test/run.mjs conformance $(GROUP) $(SCENARIO) $(ARGS)
 
 build: install ## Generate the wire messages and compile to dist/
 	@npm run --silent gen

@@ -30,9 +30,10 @@ const WORKERS = {
   encode: [],
   context: ["encode"],
   scope: ["context", "encode"],
-  routing: ["scope", "context", "encode"],
-  filters: ["routing", "scope", "context", "encode"],
-  generators: ["filters", "routing", "scope", "context", "encode"],
+  endpoints: ["scope", "context", "encode"],
+  routing: ["endpoints", "scope", "context", "encode"],
+  filters: ["routing", "endpoints", "scope", "context", "encode"],
+  generators: ["filters", "routing", "endpoints", "scope", "context", "encode"],
 };
 
 /** What only these folders may import. */

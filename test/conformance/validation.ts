@@ -1,8 +1,8 @@
 // Runs the validation suite of ../shared, prints how much of it passes by kind, and fails below the level reached before.
-//   node dist/test/conformance/validation.js [--failures] [--write]
+//   node dist/test/conformance/validation.js [--failures]     (UPDATE_LEVELS=1 records the levels)
 import fs from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
+import { repositoryRoot } from "../support/repository.ts";
 import { readSuite, runCase } from "./validation-suite.ts";
 
 interface Level {
@@ -15,22 +15,12 @@ interface Level {
 
 const LEVELS = "test/conformance/levels/validation.json";
 
-/** The repository's root: where the package file is, above this one or above dist. */
-function repositoryRoot(): string {
-  let folder = path.dirname(fileURLToPath(import.meta.url));
-  while (!fs.existsSync(path.join(folder, "package-lock.json"))) {
-    const parent = path.dirname(folder);
-    if (parent === folder) return process.cwd();
-    folder = parent;
-  }
-  return folder;
-}
-
 function main(args: readonly string[]): number {
   const root = repositoryRoot();
   const folder = path.join(root, "../shared/conformance/validation");
   if (!fs.existsSync(folder)) {
-    console.log("validation suite: not here, skipped");
+    console.log("validation suite: ../shared is not here, so there is nothing to compare with");
+    console.log("validation: 0 passed, 0 failed, 1 skipped");
     return 0;
   }
   const levels = new Map<string, { cases: number; accept: number; text: number }>();
@@ -49,7 +39,7 @@ function main(args: readonly string[]): number {
       );
     }
   }
-  return report(root, levels, args.includes("--write"));
+  return report(root, levels, process.env.UPDATE_LEVELS === "1");
 }
 
 function report(root: string, levels: ReadonlyMap<string, Level>, write: boolean): number {
@@ -72,7 +62,9 @@ function report(root: string, levels: ReadonlyMap<string, Level>, write: boolean
     fs.mkdirSync(path.dirname(file), { recursive: true });
     fs.writeFileSync(file, `${JSON.stringify(Object.fromEntries([...levels].sort()), null, 2)}\n`);
   }
-  return failed === 0 ? 0 : 1;
+  // A case that is known not to pass is counted by its level, so that it fails nothing.
+  console.log(`validation: ${levels.size - failed} passed, ${failed} failed, 0 skipped`);
+  return failed === 0 || write ? 0 : 1;
 }
 
 process.exitCode = main(process.argv.slice(2));
