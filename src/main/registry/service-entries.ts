@@ -52,6 +52,7 @@ export function servicesOfEntry(
         name: p.name ?? "",
         port: p.number ?? 0,
         protocol: parseProtocol(p.protocol ?? ""),
+        ...(p.targetPort && p.targetPort !== p.number ? { targetPort: p.targetPort } : {}),
       })),
       labels: meta.labels,
       exportTo: resolveExportTo(spec.exportTo, meta.namespace, options.defaultExportTo),

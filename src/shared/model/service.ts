@@ -36,6 +36,8 @@ export interface ServicePort {
   readonly name: string;
   readonly port: number;
   readonly protocol: Protocol;
+  /** Port of the endpoints, where the object gives it as a number and it is another one. */
+  readonly targetPort?: number;
 }
 
 /** Address that a service without one has: listeners bind to the wildcard. */

@@ -1,0 +1,68 @@
+// The endpoints of a cluster by locality: for EDS, and for clusters that hold theirs. Worker threads.
+import type { envoy } from "../../shared/gen/envoy.js";
+import type { Networking_Subset } from "../../shared/gen/istio.js";
+import type { EndpointRecord, ServiceRecord } from "../../shared/model/service.ts";
+import { labelsMatch } from "../../shared/names/labels.ts";
+import type { PushContext } from "../context/push-context.ts";
+import { compareText } from "../scope/visibility.ts";
+import { endpointWeight, lbEndpoint } from "./lb-endpoint.ts";
+
+export type LocalityEndpoints = envoy.config.endpoint.v3.ILocalityLbEndpoints;
+
+/** Endpoints of one locality, with the records that they were made of. */
+export interface LocalityGroup {
+  /** `region/zone/subzone`, "" when unknown. */
+  readonly locality: string;
+  readonly records: readonly EndpointRecord[];
+}
+
+/** True when the service keeps sessions on endpoints that drain (a label of the service asks for it). */
+export function keepsDraining(ctx: PushContext, service: ServiceRecord): boolean {
+  const f = ctx.mesh.features;
+  return (
+    f.persistentSessionFilter &&
+    (!!service.labels[f.persistentSessionLabel] || !!service.labels[f.persistentSessionHeaderLabel])
+  );
+}
+
+/** The endpoints behind a service port that a client may be sent, grouped by locality in order of name. */
+export function endpointGroups(
+  ctx: PushContext,
+  service: ServiceRecord,
+  portName: string,
+  subset: Networking_Subset | undefined,
+): LocalityGroup[] {
+  const draining = keepsDraining(ctx, service);
+  const groups = new Map<string, EndpointRecord[]>();
+  for (const ep of ctx.endpoints(service)) {
+    if (ep.servicePortName !== portName) continue;
+    if (subset?.labels && !labelsMatch(subset.labels, ep.labels)) continue;
+    if (ep.health === "DRAINING" ? !draining : !isSendable(ep, ctx)) continue;
+    const list = groups.get(ep.locality);
+    if (list) list.push(ep);
+    else groups.set(ep.locality, [ep]);
+  }
+  return [...groups].sort(([a], [b]) => compareText(a, b)).map(([locality, records]) => ({ locality, records }));
+}
+
+function isSendable(ep: EndpointRecord, ctx: PushContext): boolean {
+  return ep.health === "HEALTHY" || (ep.health === "UNHEALTHY" && ctx.mesh.features.sendUnhealthyEndpoints);
+}
+
+/** The groups as Envoy takes them. */
+export function localityEndpoints(groups: readonly LocalityGroup[], ctx: PushContext): LocalityEndpoints[] {
+  const options = { telemetryLabel: ctx.mesh.features.endpointTelemetryLabel };
+  return groups.map(({ locality, records }) => ({
+    locality: envoyLocality(locality),
+    lbEndpoints: records.map((ep) => lbEndpoint(ep, options)),
+    loadBalancingWeight: { value: records.reduce((sum, ep) => sum + endpointWeight(ep), 0) },
+  }));
+}
+
+/** `region/zone/subzone` as a message. */
+export function envoyLocality(text: string): envoy.config.core.v3.ILocality {
+  if (text === "") return {};
+  const [region = "", zone = "", ...rest] = text.split("/");
+  const subZone = rest.join("/");
+  return { ...(region ? { region } : {}), ...(zone ? { zone } : {}), ...(subZone ? { subZone } : {}) };
+}

@@ -1,0 +1,48 @@
+// The filters by which Istio's proxies tell one another who they are; only Istio's build of Envoy has them. Worker threads.
+import { udpa } from "../../shared/gen/envoy.js";
+import { any, struct } from "../encode/values.ts";
+
+const { TypedStruct } = udpa.type.v1;
+
+/** A filter as network and HTTP filter lists, and clusters, take it. */
+export interface NamedFilter {
+  readonly name: string;
+  readonly typedConfig: ReturnType<typeof any>;
+}
+
+/** Configuration of a filter whose message we have no codec for. */
+export function typedStruct(typeUrl: string, value: Readonly<Record<string, unknown>>): ReturnType<typeof any> {
+  return any("udpa.type.v1.TypedStruct", TypedStruct, {
+    typeUrl: `type.googleapis.com/${typeUrl}`,
+    value: struct(value),
+  });
+}
+
+/** Exchange over TCP by ALPN, for network filter chains and clusters. */
+export const TCP_METADATA_EXCHANGE: NamedFilter = {
+  name: "istio.metadata_exchange",
+  typedConfig: typedStruct("envoy.tcp.metadataexchange.config.MetadataExchange", {
+    protocol: "istio-peer-exchange",
+    enable_discovery: true,
+  }),
+};
+
+const PEER_METADATA = "io.istio.http.peer_metadata.Config";
+
+/** Exchange over HTTP headers, at a server. */
+export const INBOUND_PEER_METADATA: NamedFilter = {
+  name: "istio.metadata_exchange",
+  typedConfig: typedStruct(PEER_METADATA, {
+    downstream_discovery: [{ istio_headers: {} }, { workload_discovery: {} }],
+    downstream_propagation: [{ istio_headers: {} }],
+  }),
+};
+
+/** Exchange over HTTP headers, at a sidecar's client side. */
+export const OUTBOUND_PEER_METADATA: NamedFilter = {
+  name: "istio.metadata_exchange",
+  typedConfig: typedStruct(PEER_METADATA, {
+    upstream_discovery: [{ istio_headers: {} }, { workload_discovery: {} }],
+    upstream_propagation: [{ istio_headers: {} }],
+  }),
+};

@@ -1,0 +1,218 @@
+// TLS contexts of clients and servers, with workload certificates over SDS or from files. Worker threads, pure.
+// https://www.envoyproxy.io/docs/envoy/latest/configuration/security/secret
+import { envoy } from "../../shared/gen/envoy.js";
+import type { Networking_ClientTLSSettings } from "../../shared/gen/istio.js";
+import type { ViewMetadata } from "../../shared/model/view.ts";
+import { any, ZERO_DURATION } from "../encode/values.ts";
+
+const { UpstreamTlsContext, DownstreamTlsContext } = envoy.extensions.transport_sockets.tls.v3;
+const { RawBuffer } = envoy.extensions.transport_sockets.raw_buffer.v3;
+
+type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.ICommonTlsContext;
+type TransportSocket = envoy.config.core.v3.ITransportSocket;
+type SdsSecretConfig = envoy.extensions.transport_sockets.tls.v3.ISdsSecretConfig;
+
+const TLS = "envoy.extensions.transport_sockets.tls.v3";
+const TLS_V1_2 = 3;
+const TLS_V1_3 = 4;
+
+/** Static cluster of the proxy's own agent, which serves workload certificates. */
+export const SDS_CLUSTER = "sds-grpc";
+/** The workload's own certificate, and the mesh's roots. */
+const WORKLOAD_SECRET = "default";
+const ROOT_SECRET = "ROOTCA";
+
+export const ALPN_MESH = ["istio-peer-exchange", "istio"] as const;
+
+/** The cipher suites that Istio's servers take by default. */
+const SERVER_CIPHERS = [
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "AES256-GCM-SHA384",
+  "AES128-GCM-SHA256",
+];
+
+const API_V3 = 2;
+const GRPC_API = 2;
+
+/** A secret that the agent beside the proxy serves. */
+function agentSecret(name: string): SdsSecretConfig {
+  return {
+    name,
+    sdsConfig: {
+      apiConfigSource: {
+        apiType: GRPC_API,
+        grpcServices: [{ envoyGrpc: { clusterName: SDS_CLUSTER } }],
+        setNodeOnFirstMessageOnly: true,
+        transportApiVersion: API_V3,
+      },
+      initialFetchTimeout: ZERO_DURATION,
+      resourceApiVersion: API_V3,
+    },
+  };
+}
+
+/** A secret that the control plane serves over ADS, such as a gateway's credential. */
+export function adsSecret(name: string): SdsSecretConfig {
+  return { name, sdsConfig: { ads: {}, resourceApiVersion: API_V3 } };
+}
+
+function file(filename: string): envoy.config.core.v3.IDataSource {
+  return { filename };
+}
+
+const certificates = new Map<string, SdsSecretConfig>();
+
+/** A certificate read from files, as a secret that the agent serves under a name made of the paths. */
+export function fileCertificate(certificate: string, key: string): SdsSecretConfig {
+  return memo(`file-cert:${certificate}~${key}`);
+}
+
+/** Roots read from a file, as a secret that the agent serves. */
+export function fileRoots(path: string): SdsSecretConfig {
+  return memo(`file-root:${path}`);
+}
+
+function memo(name: string): SdsSecretConfig {
+  let secret = certificates.get(name);
+  if (!secret) {
+    secret = agentSecret(name);
+    certificates.set(name, secret);
+  }
+  return secret;
+}
+
+const WORKLOAD_CERTIFICATE = agentSecret(WORKLOAD_SECRET);
+const MESH_ROOTS = agentSecret(ROOT_SECRET);
+
+/** How a client proves itself in mesh mTLS, and whom it trusts. */
+export function meshClientTls(
+  sni: string,
+  subjectAltNames: readonly string[],
+  metadata: ViewMetadata,
+  alpn: readonly string[] = ALPN_MESH,
+): envoy.extensions.transport_sockets.tls.v3.IUpstreamTlsContext {
+  const sans = subjectAltNames.map((exact) => ({ exact }));
+  const { tlsClientCertChain, tlsClientKey, tlsClientRootCert } = metadata;
+  const common: CommonTlsContext = {
+    alpnProtocols: [...alpn],
+    tlsParams: { tlsMaximumProtocolVersion: TLS_V1_3, tlsMinimumProtocolVersion: TLS_V1_2 },
+    tlsCertificateSdsSecretConfigs: [
+      tlsClientCertChain ? fileCertificate(tlsClientCertChain, tlsClientKey) : WORKLOAD_CERTIFICATE,
+    ],
+    combinedValidationContext: {
+      defaultValidationContext: sans.length > 0 ? { matchSubjectAltNames: sans } : {},
+      validationContextSdsSecretConfig: tlsClientRootCert ? fileRoots(tlsClientRootCert) : MESH_ROOTS,
+    },
+  };
+  return { commonTlsContext: common, sni };
+}
+
+/** A client's TLS socket. */
+export function clientTlsSocket(
+  context: envoy.extensions.transport_sockets.tls.v3.IUpstreamTlsContext,
+): TransportSocket {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typedConfig: any(`${TLS}.UpstreamTlsContext`, UpstreamTlsContext, context),
+  };
+}
+
+/** A socket without TLS, where one must be named. */
+export const RAW_BUFFER_SOCKET: TransportSocket = {
+  name: "envoy.transport_sockets.raw_buffer",
+  typedConfig: any("envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer", RawBuffer, {}),
+};
+
+/** TLS that a DestinationRule asks for towards a server outside of the mesh: SIMPLE or MUTUAL. */
+export function originatedTls(
+  tls: Networking_ClientTLSSettings,
+  options: { readonly isGateway: boolean; readonly http2: boolean },
+): envoy.extensions.transport_sockets.tls.v3.IUpstreamTlsContext {
+  const sans = (tls.subjectAltNames ?? []).map((exact) => ({ exact }));
+  const validation = sans.length > 0 ? { matchSubjectAltNames: sans } : {};
+  const common: CommonTlsContext = {
+    tlsParams: { tlsMaximumProtocolVersion: TLS_V1_3, tlsMinimumProtocolVersion: TLS_V1_2 },
+  };
+  if (options.http2) common.alpnProtocols = ["h2"];
+  if (tls.credentialName) {
+    const name = `kubernetes://${tls.credentialName}`;
+    if (tls.mode === "MUTUAL") common.tlsCertificateSdsSecretConfigs = [adsSecret(name)];
+    if (!tls.insecureSkipVerify) {
+      common.combinedValidationContext = {
+        defaultValidationContext: validation,
+        validationContextSdsSecretConfig: adsSecret(`${name}-cacert`),
+      };
+    }
+  } else {
+    if (tls.mode === "MUTUAL" && tls.clientCertificate) {
+      common.tlsCertificateSdsSecretConfigs = [fileCertificate(tls.clientCertificate, tls.privateKey ?? "")];
+    }
+    if (tls.caCertificates) {
+      common.combinedValidationContext = {
+        defaultValidationContext: { ...validation, ...(tls.caCrl ? { crl: file(tls.caCrl) } : {}) },
+        validationContextSdsSecretConfig:
+          tls.caCertificates === "system" ? systemRoots() : fileRoots(tls.caCertificates),
+      };
+    } else if (sans.length > 0) {
+      common.validationContext = validation;
+    }
+  }
+  return { commonTlsContext: common, ...(tls.sni ? { sni: tls.sni } : {}) };
+}
+
+function systemRoots(): SdsSecretConfig {
+  return memo("file-root:system");
+}
+
+/** ALPN of an inbound TCP listener with mesh mTLS, and of an HTTP one. */
+const ALPN_TCP = ["istio-peer-exchange", "h2", "http/1.1"];
+const ALPN_HTTP = ["h2", "http/1.1"];
+
+export interface ServerTlsOptions {
+  readonly http: boolean;
+  /** Trust domains whose identities are let in. */
+  readonly trustDomains: readonly string[];
+  readonly metadata: ViewMetadata;
+  readonly minVersion?: number;
+  readonly ciphers?: readonly string[];
+}
+
+/** A server's socket for mesh mTLS: asks for a certificate of a trusted domain. */
+export function meshServerTlsSocket(options: ServerTlsOptions): TransportSocket {
+  const { tlsServerCertChain, tlsServerKey, tlsServerRootCert } = options.metadata;
+  const sans = options.trustDomains.map((domain) => ({ prefix: `spiffe://${domain}/` }));
+  const common: CommonTlsContext = {
+    alpnProtocols: options.http ? ALPN_HTTP : ALPN_TCP,
+    tlsParams: {
+      tlsMinimumProtocolVersion: options.minVersion ?? TLS_V1_2,
+      tlsMaximumProtocolVersion: TLS_V1_3,
+      cipherSuites: [...(options.ciphers?.length ? options.ciphers : SERVER_CIPHERS)],
+    },
+    tlsCertificateSdsSecretConfigs: [
+      tlsServerCertChain ? fileCertificate(tlsServerCertChain, tlsServerKey) : WORKLOAD_CERTIFICATE,
+    ],
+    combinedValidationContext: {
+      defaultValidationContext: { matchSubjectAltNames: sans },
+      validationContextSdsSecretConfig: tlsServerRootCert ? fileRoots(tlsServerRootCert) : MESH_ROOTS,
+    },
+  };
+  return serverTlsSocket({ commonTlsContext: common, requireClientCertificate: { value: true } });
+}
+
+/** A server's TLS socket. */
+export function serverTlsSocket(
+  context: envoy.extensions.transport_sockets.tls.v3.IDownstreamTlsContext,
+): TransportSocket {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typedConfig: any(`${TLS}.DownstreamTlsContext`, DownstreamTlsContext, context),
+  };
+}
+
+/** The workload's own certificate and the mesh's roots, for gateways that end mesh mTLS. */
+export function workloadSecrets(): { certificate: SdsSecretConfig; roots: SdsSecretConfig } {
+  return { certificate: WORKLOAD_CERTIFICATE, roots: MESH_ROOTS };
+}

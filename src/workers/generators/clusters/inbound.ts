@@ -1,0 +1,129 @@
+// Clusters towards the application beside a sidecar, and those that pass traffic on as it came. Worker threads.
+import type { envoy } from "../../../shared/gen/envoy.js";
+import { isHttp2, type ServiceRecord, type ServiceTarget } from "../../../shared/model/service.ts";
+import { MAX_DURATION } from "../../encode/values.ts";
+import { envoyAddress } from "../../endpoints/lb-endpoint.ts";
+import { TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import type { InboundPort } from "../../scope/inbound-ports.ts";
+import type { ProxyScope } from "../../scope/proxy-scope.ts";
+import type { GenerateInput } from "../generator.ts";
+import {
+  CLUSTER_PROVIDED,
+  type Cluster,
+  connectTimeout,
+  downstreamProtocol,
+  type HttpProtocolOptions,
+  istioMetadata,
+  noLimits,
+  ORIGINAL_DST,
+  protocolOptions,
+  STATIC,
+  statName,
+} from "./cluster-base.ts";
+import { applyConnectionPool, applyKeepalive } from "./connection-pool.ts";
+import { inboundStatName } from "./stat-name.ts";
+
+/** Sources of what a sidecar sends to its own application: rules of iptables let these through. */
+const PASSTHROUGH_V4 = "127.0.0.6";
+const PASSTHROUGH_V6 = "::6";
+const PASSTHROUGH_IDLE_SECONDS = 300;
+
+/** The cluster where traffic ends. */
+export function blackHoleCluster(input: GenerateInput): Cluster {
+  return {
+    name: "BlackHoleCluster",
+    altStatName: statName("BlackHoleCluster"),
+    type: STATIC,
+    connectTimeout: connectTimeout(input.ctx.mesh.mesh),
+  };
+}
+
+/** Outbound traffic to hosts that the mesh doesn't know, sent where it was meant to go. */
+export function passthroughCluster(input: GenerateInput): Cluster {
+  const cluster = originalDestination(input, "PassthroughCluster");
+  if (input.view.istioFilters && input.ctx.mesh.features.metadataExchange) cluster.filters = [TCP_METADATA_EXCHANGE];
+  return cluster;
+}
+
+/** Inbound traffic to ports that no service has. */
+export function inboundPassthroughCluster(input: GenerateInput): Cluster {
+  return { ...originalDestination(input, "InboundPassthroughCluster"), upstreamBindConfig: bindConfig(input) };
+}
+
+function originalDestination({ ctx }: GenerateInput, name: string): Cluster {
+  const options: HttpProtocolOptions = {
+    ...downstreamProtocol(),
+    commonHttpProtocolOptions: { idleTimeout: { seconds: PASSTHROUGH_IDLE_SECONDS, nanos: 0 } },
+  };
+  const cluster: Cluster = {
+    name,
+    // Both directions share a name, so that dashboards need one.
+    altStatName: statName("PassthroughCluster"),
+    type: ORIGINAL_DST,
+    lbPolicy: CLUSTER_PROVIDED,
+    connectTimeout: connectTimeout(ctx.mesh.mesh),
+    circuitBreakers: noLimits(),
+    typedExtensionProtocolOptions: protocolOptions(options),
+  };
+  applyKeepalive(cluster, ctx.mesh.mesh.tcpKeepalive);
+  return cluster;
+}
+
+function bindConfig({ view }: GenerateInput): envoy.config.core.v3.IBindConfig {
+  const { ipv4 } = view.ipFamilies;
+  return { sourceAddress: { address: ipv4 ? PASSTHROUGH_V4 : PASSTHROUGH_V6, portValue: 0 } };
+}
+
+/** The cluster of one port of the application. */
+export function inboundCluster(input: GenerateInput, scope: ProxyScope, inbound: InboundPort): Cluster {
+  const { ctx } = input;
+  const name = inbound.clusterName;
+  const services = inbound.targets.map((t) => serviceOf(scope, t));
+  const first = services[0];
+  const cluster: Cluster = {
+    name,
+    altStatName: statName((first && inboundStatName(ctx, first, inbound.port)) ?? name),
+    connectTimeout: connectTimeout(ctx.mesh.mesh),
+    circuitBreakers: noLimits(),
+    commonLbConfig: {},
+    metadata: istioMetadata({ services }),
+  };
+  if (inbound.endpoint) {
+    cluster.type = STATIC;
+    cluster.loadAssignment = {
+      clusterName: name,
+      endpoints: [
+        { lbEndpoints: [{ endpoint: { address: envoyAddress(inbound.endpoint.address, inbound.endpoint.port) } }] },
+      ],
+    };
+  } else {
+    cluster.type = ORIGINAL_DST;
+    cluster.lbPolicy = CLUSTER_PROVIDED;
+    // Hosts of the application never go away: without this Envoy would look through them every five seconds.
+    cluster.cleanupInterval = MAX_DURATION;
+    cluster.upstreamBindConfig = bindConfig(input);
+  }
+  const pool = inbound.connectionPool ?? scope.inboundConnectionPool;
+  const common = applyConnectionPool(cluster, pool, ctx.mesh.mesh.tcpKeepalive);
+  const http = protocolFor(inbound, pool?.http?.useClientProtocol === true);
+  if (http || common) {
+    cluster.typedExtensionProtocolOptions = protocolOptions({
+      ...(http ?? { explicitHttpConfig: { httpProtocolOptions: {} } }),
+      ...(common ? { commonHttpProtocolOptions: common } : {}),
+    });
+  }
+  return cluster;
+}
+
+function protocolFor(inbound: InboundPort, useClientProtocol: boolean): HttpProtocolOptions | undefined {
+  if (isHttp2(inbound.port.protocol)) return { explicitHttpConfig: { http2ProtocolOptions: {} } };
+  if (useClientProtocol || inbound.port.protocol === "Unsupported") return downstreamProtocol();
+  return undefined;
+}
+
+/** A target's service; one that the proxy may not see itself still gives its names. */
+function serviceOf(scope: ProxyScope, target: ServiceTarget): ServiceRecord {
+  const known = scope.byHostname.get(target.hostname);
+  if (known?.namespace === target.namespace) return known;
+  return { hostname: target.hostname, name: target.hostname, namespace: target.namespace } as ServiceRecord;
+}

@@ -1,0 +1,249 @@
+// Clusters towards the services that a proxy may see, one for each port and subset. Worker threads.
+
+import { envoy } from "../../../shared/gen/envoy.js";
+import type { Networking_Subset } from "../../../shared/gen/istio.js";
+import { isHttp2, type ServicePort, type ServiceRecord } from "../../../shared/model/service.ts";
+import { sniName, subsetKey } from "../../../shared/names/cluster-name.ts";
+import { any, durationMs, parseDuration, ZERO_DURATION } from "../../encode/values.ts";
+import { endpointGroups, keepsDraining, localityEndpoints } from "../../endpoints/cluster-endpoints.ts";
+import { applyLocalitySetting } from "../../endpoints/locality-priority.ts";
+import { TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import type { DestinationRule } from "../../scope/destination-rules.ts";
+import { localitySetting } from "../../scope/locality-setting.ts";
+import type { ProxyScope } from "../../scope/proxy-scope.ts";
+import { policyFor, type ResolvedPolicy } from "../../scope/traffic-policy.ts";
+import type { GenerateInput } from "../generator.ts";
+import {
+  CLUSTER_PROVIDED,
+  type Cluster,
+  connectTimeout,
+  downstreamProtocol,
+  EDS,
+  type HttpProtocolOptions,
+  istioMetadata,
+  LEAST_REQUEST,
+  LOGICAL_DNS,
+  noLimits,
+  ORIGINAL_DST,
+  protocolOptions,
+  rulePath,
+  STRICT_DNS,
+  statName,
+} from "./cluster-base.ts";
+import { applyConnectionPool, applyOutlierDetection } from "./connection-pool.ts";
+import { applyLoadBalancer } from "./load-balancer.ts";
+import { outboundStatName } from "./stat-name.ts";
+import { applyTls } from "./upstream-tls.ts";
+
+const { CaresDnsResolverConfig } = envoy.extensions.network.dns_resolver.cares.v3;
+const { ClusterConfig: DynamicForwardProxy } = envoy.extensions.clusters.dynamic_forward_proxy.v3;
+
+const V4_ONLY = 1;
+const V6_ONLY = 2;
+const ALL_FAMILIES = 4;
+
+/** One cluster to be built. */
+interface Target {
+  readonly input: GenerateInput;
+  readonly service: ServiceRecord;
+  readonly port: ServicePort;
+  readonly subset: Networking_Subset | undefined;
+  readonly rule: DestinationRule | undefined;
+}
+
+/** All clusters of a service, those of its rule's subsets after the plain one of each port. */
+export function outboundClusters(
+  input: GenerateInput,
+  scope: ProxyScope,
+  service: ServiceRecord,
+  onClusters: (cluster: Cluster) => void,
+): void {
+  if (service.resolution === "alias") return;
+  const rule = scope.destinationRule(service);
+  for (const port of service.ports) {
+    if (port.protocol === "UDP") continue;
+    for (const subset of [undefined, ...(rule?.spec.subsets ?? [])]) {
+      const cluster = outboundCluster({ input, service, port, subset, rule });
+      if (cluster) onClusters(cluster);
+    }
+  }
+}
+
+/** One cluster; undefined for a DNS service that has no host to resolve. */
+function outboundCluster(target: Target): Cluster | undefined {
+  const { input, service, port, subset, rule } = target;
+  const { ctx, view } = input;
+  const name = subsetKey("outbound", subset?.name ?? "", service.hostname, port.port);
+  const policy = policyFor(rule, subset, port.port);
+  if (service.resolution === "dynamicDns") return dynamicForwardProxy(name, target);
+
+  const cluster: Cluster = {
+    name,
+    altStatName: statName(outboundStatName(ctx, service, port, subset?.name ?? "") ?? name),
+    connectTimeout: connectTimeout(ctx.mesh.mesh),
+    circuitBreakers: noLimits(),
+    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
+    lbPolicy: LEAST_REQUEST,
+    metadata: metadataOf(target),
+  };
+  if (view.istioFilters && ctx.mesh.features.metadataExchange) cluster.filters = [TCP_METADATA_EXCHANGE];
+  if (!applyDiscovery(cluster, target, policy)) return undefined;
+
+  const common = applyConnectionPool(cluster, policy.connectionPool, ctx.mesh.mesh.tcpKeepalive);
+  applyOutlierDetection(cluster, policy.outlierDetection);
+  const locality = localitySetting(ctx.mesh.mesh, policy);
+  applyLoadBalancer(cluster, policy.loadBalancer, {
+    protocol: port.protocol,
+    redisFilter: ctx.mesh.features.redisFilter,
+    locality,
+    localityWeighted: ctx.mesh.features.localityWeightedLbConfig,
+  });
+  if (keepsDraining(ctx, service)) {
+    cluster.commonLbConfig = { ...cluster.commonLbConfig, overrideHostStatus: { statuses: OVERRIDE_STATUSES } };
+  }
+  if (cluster.loadAssignment && locality) {
+    cluster.loadAssignment.endpoints = applyLocalitySetting(
+      cluster.loadAssignment.endpoints ?? [],
+      locality,
+      view.locality,
+      policy.outlierDetection !== undefined,
+    );
+  }
+  const http = httpOptions(port, policy, ctx.mesh.mesh.h2UpgradePolicy);
+  const http2 = http?.explicitHttpConfig?.http2ProtocolOptions !== undefined;
+  const sni = sniName("outbound", subset?.name ?? "", service.hostname, port.port);
+  const upstream = applyTls(cluster, { ctx, view, service, port, policy, sni, http2 });
+  setHttpOptions(cluster, http, common, upstream);
+  return cluster;
+}
+
+/** Hosts that a session may still be sent to: HEALTHY, DRAINING, UNKNOWN, DEGRADED. */
+const OVERRIDE_STATUSES = [1, 3, 0, 5];
+
+function metadataOf({ service, subset, rule }: Target): ReturnType<typeof istioMetadata> {
+  return istioMetadata({
+    services: [service],
+    ...(subset?.name ? { subset: subset.name } : {}),
+    ...(rule ? { config: rulePath(rule) } : {}),
+    external: service.meshExternal,
+  });
+}
+
+/** Sets how the cluster finds its hosts; false when it never could. */
+function applyDiscovery(cluster: Cluster, target: Target, policy: ResolvedPolicy): boolean {
+  const { input, service, port, subset } = target;
+  const { ctx, view } = input;
+  switch (service.resolution) {
+    case "passthrough":
+      // Only a sidecar sees the address that its client meant.
+      if (view.type === "sidecar") {
+        cluster.type = ORIGINAL_DST;
+        cluster.lbPolicy = CLUSTER_PROVIDED;
+        // Endpoints that listen on another port than clients use.
+        if (port.targetPort) cluster.originalDstLbConfig = { upstreamPortOverride: { value: port.targetPort } };
+        return true;
+      }
+      break;
+    case "dns":
+    case "dnsRoundRobin": {
+      const groups = endpointGroups(ctx, service, port.name, subset);
+      if (groups.length === 0) return false;
+      const first = service.resolution === "dnsRoundRobin";
+      cluster.type = first ? LOGICAL_DNS : STRICT_DNS;
+      // A logical host is one; of several the first counts.
+      const used = first ? groups.slice(0, 1).map((g) => ({ ...g, records: g.records.slice(0, 1) })) : groups;
+      cluster.loadAssignment = { clusterName: cluster.name ?? null, endpoints: localityEndpoints(used, ctx) };
+      applyDns(cluster, target);
+      return true;
+    }
+    default:
+  }
+  if (policy.loadBalancer?.simple === "PASSTHROUGH") return true;
+  cluster.type = EDS;
+  cluster.edsClusterConfig = {
+    edsConfig: { ads: {}, initialFetchTimeout: ZERO_DURATION, resourceApiVersion: 2 },
+    serviceName: cluster.name ?? null,
+  };
+  return true;
+}
+
+function dnsFamily(view: GenerateInput["view"], dualStack: boolean): number {
+  const { ipv4, ipv6 } = view.ipFamilies;
+  if (ipv4 && ipv6 && dualStack) return ALL_FAMILIES;
+  return ipv4 ? V4_ONLY : V6_ONLY;
+}
+
+function applyDns(cluster: Cluster, { input }: Target): void {
+  const { mesh, features } = input.ctx.mesh;
+  cluster.dnsLookupFamily = dnsFamily(input.view, features.dualStack);
+  cluster.dnsRefreshRate = parseDuration(mesh.dnsRefreshRate) ?? durationMs(60_000);
+  if (features.dnsJitterMs > 0) cluster.dnsJitter = durationMs(features.dnsJitterMs);
+  cluster.respectDnsTtl = true;
+  cluster.typedDnsResolverConfig = {
+    name: "envoy.network.dns_resolver.cares",
+    typedConfig: any("envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig", CaresDnsResolverConfig, {
+      udpMaxQueries: { value: features.dnsCaresUdpMaxQueries },
+    }),
+  };
+}
+
+/** A wildcard host is resolved for each request, by the name that the request has. */
+function dynamicForwardProxy(name: string, target: Target): Cluster {
+  const { input, service, port, subset } = target;
+  const { ctx, view } = input;
+  const config = {
+    dnsCacheConfig: {
+      name: `${service.hostname}_dfp_dns_cache`,
+      dnsLookupFamily: dnsFamily(view, ctx.mesh.features.dualStack),
+    },
+  };
+  const cluster: Cluster = {
+    name,
+    altStatName: statName(outboundStatName(ctx, service, port, subset?.name ?? "") ?? name),
+    connectTimeout: connectTimeout(ctx.mesh.mesh),
+    circuitBreakers: noLimits(),
+    lbPolicy: CLUSTER_PROVIDED,
+    clusterType: {
+      name: "envoy.clusters.dynamic_forward_proxy",
+      typedConfig: any("envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig", DynamicForwardProxy, config),
+    },
+    metadata: istioMetadata({ services: [], external: service.meshExternal }),
+  };
+  if (view.istioFilters && ctx.mesh.features.metadataExchange) cluster.filters = [TCP_METADATA_EXCHANGE];
+  return cluster;
+}
+
+/** The HTTP version that the pool speaks, where it isn't HTTP/1.1. */
+function httpOptions(
+  port: ServicePort,
+  policy: ResolvedPolicy,
+  meshUpgrade: string | undefined,
+): HttpProtocolOptions | undefined {
+  const http = policy.connectionPool?.http;
+  if (isHttp2(port.protocol)) return { explicitHttpConfig: { http2ProtocolOptions: http2Options(http) } };
+  if (http?.useClientProtocol || port.protocol === "Unsupported") return downstreamProtocol();
+  const upgrade = http?.h2UpgradePolicy ?? "DEFAULT";
+  const wanted = upgrade === "UPGRADE" || (upgrade === "DEFAULT" && meshUpgrade === "UPGRADE");
+  if (wanted && port.protocol === "HTTP") return { explicitHttpConfig: { http2ProtocolOptions: http2Options(http) } };
+  return undefined;
+}
+
+function http2Options(
+  http: NonNullable<ResolvedPolicy["connectionPool"]>["http"],
+): envoy.config.core.v3.IHttp2ProtocolOptions {
+  const streams = http?.maxConcurrentStreams ?? 0;
+  return streams > 0 ? { maxConcurrentStreams: { value: streams } } : {};
+}
+
+function setHttpOptions(
+  cluster: Cluster,
+  http: HttpProtocolOptions | undefined,
+  common: HttpProtocolOptions["commonHttpProtocolOptions"],
+  upstream: HttpProtocolOptions["upstreamHttpProtocolOptions"],
+): void {
+  if (!http && !common && !upstream) return;
+  const options: HttpProtocolOptions = { ...(http ?? { explicitHttpConfig: { httpProtocolOptions: {} } }) };
+  if (common) options.commonHttpProtocolOptions = common;
+  if (upstream) options.upstreamHttpProtocolOptions = upstream;
+  cluster.typedExtensionProtocolOptions = protocolOptions(options);
+}

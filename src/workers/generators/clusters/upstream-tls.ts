@@ -1,0 +1,80 @@
+// How a cluster's connections are secured: as its DestinationRule says, else by what each endpoint can. Worker threads.
+// https://istio.io/latest/docs/ops/configuration/traffic-management/tls-configuration/
+import type { ServicePort, ServiceRecord } from "../../../shared/model/service.ts";
+import type { ProxyView } from "../../../shared/model/view.ts";
+import { expandTrustDomains } from "../../../shared/names/spiffe.ts";
+import type { PushContext } from "../../context/push-context.ts";
+import { struct } from "../../encode/values.ts";
+import {
+  ALPN_MESH,
+  clientTlsSocket,
+  meshClientTls,
+  originatedTls,
+  RAW_BUFFER_SOCKET,
+} from "../../filters/tls-context.ts";
+import { namespaceMode } from "../../scope/peer-authentication.ts";
+import type { ResolvedPolicy } from "../../scope/traffic-policy.ts";
+import { type Cluster, type HttpProtocolOptions, ORIGINAL_DST } from "./cluster-base.ts";
+
+export interface TlsInput {
+  readonly ctx: PushContext;
+  readonly view: ProxyView;
+  readonly service: ServiceRecord;
+  readonly port: ServicePort;
+  readonly policy: ResolvedPolicy;
+  readonly sni: string;
+  /** True when the cluster speaks HTTP/2 only. */
+  readonly http2: boolean;
+}
+
+/** Sets the transport sockets, and gives what HTTP must do about names. */
+export function applyTls(cluster: Cluster, input: TlsInput): HttpProtocolOptions["upstreamHttpProtocolOptions"] {
+  const { ctx, view, service, policy, sni } = input;
+  const alpn = input.http2 ? [...ALPN_MESH, "h2"] : ALPN_MESH;
+  const tls = policy.tls;
+  if (tls) {
+    if (tls.mode === undefined || tls.mode === "DISABLE") return null;
+    if (tls.mode === "ISTIO_MUTUAL") {
+      const sans = tls.subjectAltNames?.length ? tls.subjectAltNames : serverIdentities(ctx, service);
+      cluster.transportSocket = clientTlsSocket(meshClientTls(tls.sni || sni, sans, view.metadata, alpn));
+      return null;
+    }
+    cluster.transportSocket = clientTlsSocket(
+      originatedTls(tls, { isGateway: view.type === "router", http2: input.http2 }),
+    );
+    if (tls.sni) return null;
+    // Without a name of its own the cluster takes the request's.
+    return { autoSni: true, autoSanValidation: !tls.subjectAltNames?.length && !tls.insecureSkipVerify };
+  }
+  if (!wantsAutoMtls(input)) return null;
+  const socket = clientTlsSocket(meshClientTls(sni, serverIdentities(ctx, service), view.metadata, alpn));
+  if (cluster.type === ORIGINAL_DST) {
+    cluster.transportSocket = socket;
+    return null;
+  }
+  cluster.transportSocketMatches = [
+    { name: "tlsMode-istio", match: struct({ tlsMode: "istio" }), transportSocket: socket },
+    { name: "tlsMode-disabled", match: {}, transportSocket: RAW_BUFFER_SOCKET },
+  ];
+  return null;
+}
+
+/** Mesh mTLS wherever both sides can: not to the outside, and not where the server's namespace turns it off. */
+function wantsAutoMtls({ ctx, service, port }: TlsInput): boolean {
+  if (ctx.mesh.mesh.enableAutoMtls === false || service.meshExternal) return false;
+  if (service.resolution === "passthrough") {
+    // The client's own address choice leaves no room for a match by endpoint: all of them must be able to.
+    const endpoints = ctx.endpoints(service).filter((ep) => ep.servicePortName === port.name);
+    if (endpoints.length === 0 || endpoints.some((ep) => ep.tlsMode !== "istio")) return false;
+  }
+  return namespaceMode(ctx, service.namespace) !== "DISABLE";
+}
+
+/** The identities that a server of the service may prove: those of its endpoints and those it lists. */
+export function serverIdentities(ctx: PushContext, service: ServiceRecord): string[] {
+  const mesh = ctx.mesh.mesh;
+  const ids = new Set(service.subjectAltNames);
+  for (const ep of ctx.endpoints(service)) if (ep.serviceAccount) ids.add(ep.serviceAccount);
+  const domains = [mesh.trustDomain ?? "cluster.local", ...(mesh.trustDomainAliases ?? [])];
+  return expandTrustDomains(ids, domains);
+}

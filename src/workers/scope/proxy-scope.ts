@@ -1,0 +1,109 @@
+// What one view may see: services, routes and rules. Worker threads.
+import type {
+  Networking_ConnectionPoolSettings,
+  Networking_IstioEgressListener,
+  Networking_IstioIngressListener,
+  Networking_Sidecar,
+} from "../../shared/gen/istio.js";
+import type { ServiceRecord } from "../../shared/model/service.ts";
+import type { ProxyView } from "../../shared/model/view.ts";
+import type { Dependency, PushContext } from "../context/push-context.ts";
+import { type DestinationRule, destinationRuleFor } from "./destination-rules.ts";
+import { limitToEgressHosts } from "./egress-hosts.ts";
+import { sidecarFor } from "./sidecars.ts";
+import { MESH_GATEWAY, type VirtualService, virtualServicesFor } from "./virtual-services.ts";
+import { compareServices, isExportedTo } from "./visibility.ts";
+
+/** Where traffic to hosts that the mesh doesn't know goes. */
+export type OutboundPolicy = "ALLOW_ANY" | "REGISTRY_ONLY";
+
+/** One way out of a sidecar: what is configured there, and what may be reached through it. */
+export interface EgressScope {
+  /** null for the one that captures everything. */
+  readonly listener: Networking_IstioEgressListener | null;
+  readonly services: readonly ServiceRecord[];
+  readonly virtualServices: readonly VirtualService[];
+}
+
+export interface ProxyScope {
+  /** `namespace/name` of the Sidecar object in force, or "". */
+  readonly sidecar: string;
+  readonly egress: readonly EgressScope[];
+  /** Of all egress scopes, each host once. */
+  readonly services: readonly ServiceRecord[];
+  readonly byHostname: ReadonlyMap<string, ServiceRecord>;
+  readonly outboundPolicy: OutboundPolicy;
+  readonly ingress: readonly Networking_IstioIngressListener[];
+  readonly inboundConnectionPool: Networking_ConnectionPoolSettings | undefined;
+  /** The rule in force for a service; the same object for the same service. */
+  destinationRule(service: Pick<ServiceRecord, "hostname" | "namespace">): DestinationRule | undefined;
+}
+
+const DEPENDENCIES: readonly Dependency[] = ["mesh", "services", "VirtualService", "DestinationRule", "Sidecar"];
+
+/** Services seen in a namespace, oldest first. */
+export function visibleServices(ctx: PushContext, namespace: string): readonly ServiceRecord[] {
+  return ctx.derive(`visible-services/${namespace}`, ["services"], () =>
+    ctx
+      .services()
+      .filter((service) => isExportedTo(service.exportTo, namespace))
+      .sort(compareServices),
+  );
+}
+
+/** The scope of a view. */
+export function proxyScope(ctx: PushContext, view: ProxyView, viewId: string): ProxyScope {
+  return ctx.derive(`scope/${viewId}`, DEPENDENCIES, () => buildScope(ctx, view));
+}
+
+function buildScope(ctx: PushContext, view: ProxyView): ProxyScope {
+  const sidecar = view.type === "sidecar" ? sidecarFor(ctx, view) : undefined;
+  const egress = egressScopes(ctx, view, sidecar?.spec);
+  const services: ServiceRecord[] = [];
+  const byHostname = new Map<string, ServiceRecord>();
+  for (const scope of egress) for (const service of scope.services) addService(services, byHostname, service);
+  const rules = new Map<string, DestinationRule | undefined>();
+  const policy = sidecar?.spec.outboundTrafficPolicy?.mode ?? ctx.mesh.mesh.outboundTrafficPolicy?.mode;
+  return {
+    sidecar: sidecar ? `${sidecar.meta.namespace}/${sidecar.meta.name}` : "",
+    egress,
+    services,
+    byHostname,
+    outboundPolicy: policy === "REGISTRY_ONLY" ? "REGISTRY_ONLY" : "ALLOW_ANY",
+    ingress: sidecar?.spec.ingress ?? [],
+    inboundConnectionPool: sidecar?.spec.inboundConnectionPool,
+    destinationRule(service) {
+      const key = `${service.namespace}/${service.hostname}`;
+      if (rules.has(key)) return rules.get(key);
+      const rule = destinationRuleFor(ctx, view, service);
+      rules.set(key, rule);
+      return rule;
+    },
+  };
+}
+
+function egressScopes(ctx: PushContext, view: ProxyView, sidecar: Networking_Sidecar | undefined): EgressScope[] {
+  const services = visibleServices(ctx, view.namespace);
+  const virtualServices = virtualServicesFor(ctx, MESH_GATEWAY, view.namespace);
+  const listeners = sidecar?.egress ?? [];
+  if (listeners.length === 0) return [{ listener: null, services, virtualServices }];
+  return listeners.map((listener) =>
+    limitToEgressHosts(listener, { listener: null, services, virtualServices }, view.namespace),
+  );
+}
+
+/** Takes a service in; of several for one host, those of one namespace add their ports to the first. */
+function addService(services: ServiceRecord[], byHostname: Map<string, ServiceRecord>, service: ServiceRecord): void {
+  const known = byHostname.get(service.hostname);
+  if (!known) {
+    byHostname.set(service.hostname, service);
+    services.push(service);
+    return;
+  }
+  if (known.namespace !== service.namespace || known.resolution !== service.resolution) return;
+  const more = service.ports.filter((p) => !known.ports.some((q) => q.port === p.port));
+  if (more.length === 0) return;
+  const merged = { ...known, ports: [...known.ports, ...more] };
+  byHostname.set(service.hostname, merged);
+  services[services.indexOf(known)] = merged;
+}
