@@ -32,6 +32,8 @@ export function envoyBootstrap(options: BootstrapOptions): object {
       cds_config: { ...ads, initial_fetch_timeout: "0s" },
       lds_config: { ...ads, initial_fetch_timeout: "0s" },
     },
+    // Envoy warns when there is no limit.
+    overload_manager: { resource_monitors: [connectionLimit(10_000)] },
     static_resources: {
       clusters: ["xds-grpc", ...(options.clusters ?? [])].map((name) => grpcCluster(name, xds.address, xds.port)),
     },
@@ -54,6 +56,13 @@ function grpcCluster(name: string, address: string, port: number): object {
       },
     },
   };
+}
+
+function connectionLimit(connections: number): object {
+  const name = "envoy.resource_monitors.global_downstream_max_connections";
+  const type = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig";
+  const typed = { "@type": `type.googleapis.com/${type}`, max_active_downstream_connections: connections };
+  return { name, typed_config: typed };
 }
 
 function socketAddress(address: string, port: number): object {

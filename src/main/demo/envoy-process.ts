@@ -25,9 +25,11 @@ export class EnvoyProcess {
   /** Settled when the process has ended, with a text that says how. */
   readonly ended: Promise<string>;
   private readonly child: ChildProcess;
+  private readonly onStop: () => void;
 
-  private constructor(child: ChildProcess, ended: Promise<string>, admin: string) {
+  private constructor(child: ChildProcess, ended: Promise<string>, admin: string, onStop: () => void) {
     this.child = child;
+    this.onStop = onStop;
     this.ended = ended;
     this.admin = admin;
   }
@@ -46,9 +48,11 @@ export class EnvoyProcess {
     ];
     const child = spawn(program!, args, { stdio: ["ignore", "pipe", "pipe"] });
     let last = "";
+    let stopping = false;
     const take = (line: string): void => {
       last = line;
-      options.onLog(line);
+      // What it says about being stopped is no news.
+      if (!stopping) options.onLog(line);
     };
     for (const stream of [child.stdout, child.stderr]) forEachLine(stream, take);
     const ended = new Promise<string>((resolve) => {
@@ -66,7 +70,11 @@ export class EnvoyProcess {
     for (;;) {
       if (end !== undefined) throw new Error(`Envoy ended: ${end}`);
       const admin = fs.existsSync(adminFile) ? fs.readFileSync(adminFile, "utf8").trim() : "";
-      if (admin !== "") return new EnvoyProcess(child, ended, admin);
+      if (admin !== "") {
+        return new EnvoyProcess(child, ended, admin, () => {
+          stopping = true;
+        });
+      }
       if (performance.now() > deadline) {
         child.kill("SIGKILL");
         throw new Error(`Envoy did not start within ${ADMIN_TIMEOUT_MS} ms; last line: ${last}`);
@@ -76,6 +84,7 @@ export class EnvoyProcess {
   }
 
   async stop(): Promise<void> {
+    this.onStop();
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill("SIGTERM");
     const timer = setTimeout(() => this.child.kill("SIGKILL"), STOP_TIMEOUT_MS);
     await this.ended;
