@@ -1,8 +1,9 @@
-// The command line: `discovery` and `version`. Main thread.
+// The command line: `discovery`, `demo` and `version`. Main thread.
 import { Command } from "commander";
 import { MizzenError } from "../../shared/errors.ts";
 import { buildDiscoveryCommand } from "../config/discovery-flags.ts";
 import type { Options } from "../config/options.ts";
+import { addDemoCommand } from "../demo/demo-command.ts";
 import { readVersion } from "./version.ts";
 
 /** Runs what the arguments ask for. Throws MIZZEN_ERR_OPTIONS for arguments that can't be used. */
@@ -25,6 +26,7 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
       process.stdout.write(`${versionText(version, flags)}\n`);
     });
   buildDiscoveryCommand(program, (options, warnings) => runDiscovery(options, warnings, version));
+  addDemoCommand(program);
   await program.parseAsync(argv as string[]);
 }
 
