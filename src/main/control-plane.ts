@@ -1,29 +1,32 @@
 // The control plane as a whole: builds each part, connects them from left to right, starts and drains. Main thread.
 import xxhash from "xxhash-wasm";
 import { errorMessage } from "../shared/errors.ts";
-import type { Rejection, SourceDelta } from "../shared/model/delta.ts";
-import type { PushRequest, RegistryChange } from "../shared/model/push-request.ts";
-import { HttpServer, jsonAnswer, type Route } from "./admin/http-server.ts";
+import { startAdminServers } from "./admin/admin-servers.ts";
+import { debugRoutes } from "./admin/debug-routes.ts";
 import { Readiness } from "./admin/readiness.ts";
-import { registryView } from "./admin/registry-views.ts";
 import { ResourceCache } from "./cache/resource-cache.ts";
-import { watchMeshFiles } from "./config/mesh-settings.ts";
+import { type MeshWatch, watchMeshFiles } from "./config/mesh-settings.ts";
 import type { ListenAddress, Options } from "./config/options.ts";
 import { Debouncer } from "./debounce/debouncer.ts";
 import { WorkerPool } from "./pool/worker-pool.ts";
 import { MeshPlanner } from "./push/planner.ts";
+import { PushLedger } from "./push/push-ledger.ts";
+import { PushStage } from "./push/push-stage.ts";
 import { createResourceProvider } from "./push/resource-provider.ts";
 import { SnapshotBuilder } from "./push/snapshot-builder.ts";
+import { Intake } from "./registry/intake.ts";
 import { Registry } from "./registry/registry.ts";
-import { createFileSource } from "./sources/file/file-source.ts";
+import { createFileSource, type FileSource } from "./sources/file/file-source.ts";
 import { AdsServer } from "./streams/ads-server.ts";
 import { NameLists } from "./streams/name-lists.ts";
 import { PushQueue } from "./streams/push-queue.ts";
 import { encodeControlPlane } from "./streams/response-wire.ts";
-import type { StreamObserver } from "./streams/stream-observer.ts";
 import { StreamSet } from "./streams/stream-set.ts";
+import { StreamTelemetry } from "./streams/stream-telemetry.ts";
 import type { Logging } from "./telemetry/log.ts";
-import { loadDescriptors } from "./validation/structural/descriptors.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
+import { registerProcessMetrics } from "./telemetry/metrics-process.ts";
+import { type Descriptors, loadDescriptors } from "./validation/structural/descriptors.ts";
 import { createValidator } from "./validation/validate-object.ts";
 
 /** Bytes of generated resources that the cache holds at most. */
@@ -33,6 +36,10 @@ export interface ControlPlaneDeps {
   readonly logging: Logging;
   /** Milliseconds, monotonic; performance.now when absent. */
   readonly now?: () => number;
+  /** Milliseconds since the epoch; Date.now when absent. */
+  readonly wallClock?: () => number;
+  /** As `mizzen version` says it; "unknown" when absent. */
+  readonly version?: string;
 }
 
 /** Where the servers listen; absent where one is turned off. */
@@ -46,6 +53,8 @@ export interface ControlPlane {
   readonly addresses: Addresses;
   /** True once the first snapshot is served. */
   readonly isReady: boolean;
+  /** For tests and fault drills. */
+  readonly pool: WorkerPool;
   /** Resolves when it is ready. */
   ready(): Promise<void>;
   /** Drains the streams, and ends all threads and servers. */
@@ -54,91 +63,139 @@ export interface ControlPlane {
 
 /** Starts all parts; resolves when the servers listen and the configuration that is there is served. */
 export async function startControlPlane(options: Options, deps: ControlPlaneDeps): Promise<ControlPlane> {
-  const { logging, now = () => performance.now() } = deps;
-  const log = logging("default");
-  const readiness = new Readiness();
-  const synced = readiness.hold("configuration");
-  const startedAt = new Date();
+  const parts: (() => Promise<void> | void)[] = [];
+  const closeAll = async (): Promise<void> => {
+    // What was started last is ended first.
+    for (const close of parts.splice(0).reverse()) await close();
+  };
+  try {
+    const { addresses, pool, readiness } = await start(options, deps, (close) => parts.push(close));
+    return {
+      addresses,
+      pool,
+      get isReady() {
+        return readiness.isReady;
+      },
+      ready: () => readiness.whenReady(),
+      close: closeAll,
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
 
-  // The threads load their modules while configuration is read.
-  const pool = new WorkerPool({ workers: options.workers, log: logging("pool") });
-  const descriptors = loadDescriptors();
-  let push: (change: RegistryChange) => void = () => undefined;
-  const mesh = watchMeshFiles({
-    source: options,
-    descriptors,
-    log: logging("config"),
-    changed: (settings, _change) => push(registry.setMesh(settings)),
+type OnClose = (close: () => Promise<void> | void) => void;
+
+async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose) {
+  const { logging, now = () => performance.now(), wallClock = () => Date.now(), version = "unknown" } = deps;
+  const began = now();
+  const readiness = new Readiness();
+  const configured = readiness.hold("configuration");
+
+  const cache = new ResourceCache({ maxEntries: options.xdsCacheSize, maxBytes: CACHE_BYTES });
+  const metrics = createMetrics({
+    version,
+    services: () => countOf(registry.services.all()),
+    virtualServices: () => registry.objects.count("VirtualService"),
+    cache: () => cache.stats(),
+    workerQueue: () => pool.queueSize,
   });
+  onClose(registerProcessMetrics(metrics.registry));
+  // The threads load their modules while configuration is read.
+  const pool = new WorkerPool({
+    workers: options.workers,
+    log: logging("pool"),
+    onTask: (queueMs, runMs) => {
+      metrics.workerQueueTime.observe(queueMs / 1000);
+      metrics.workerTaskTime.observe(runMs / 1000);
+    },
+    onWorkerLost: () => metrics.workersLost.inc(),
+  });
+  onClose(() => pool.close());
+
+  const descriptors = loadDescriptors();
+  const mesh = followMesh(options, descriptors, logging, (settings) => intake.setMesh(settings));
+  onClose(() => mesh.close());
   const registry = new Registry(mesh.current());
   const { h64ToString } = await xxhash();
   const snapshots = new SnapshotBuilder(registry);
-  const planner = new MeshPlanner(registry, (text) => h64ToString(text).padStart(16, "0"));
+  const planner = new MeshPlanner(registry, (text) => h64ToString(text));
+  const warned = new Set<string>();
   const provider = createResourceProvider({
-    cache: new ResourceCache({ maxEntries: options.xdsCacheSize, maxBytes: CACHE_BYTES }),
+    cache,
     backend: pool,
     versions: planner,
+    onWarnings: (warnings) => {
+      for (const { object, reason } of warnings) {
+        const text = `${object} ${reason}`;
+        if (warned.has(text)) continue;
+        if (warned.size >= MAX_WARNINGS) warned.clear();
+        warned.add(text);
+        logging("model").warn({ object, reason }, "left out of what is generated");
+      }
+    },
   });
-
-  const queue = new PushQueue({
-    limit: options.pushThrottle,
-    now,
-    onError: (error) => logging("push").error({ error: errorMessage(error) }, "serving a proxy failed"),
-  });
+  const ledger = new PushLedger();
   const streams = new StreamSet();
-
-  const http = new HttpServer(
-    new Map<string, Route>([
-      [
-        "/ready",
-        () =>
-          readiness.isReady
-            ? { body: "ready\n" }
-            : { status: 503, body: `waiting for ${readiness.awaited().join(", ")}\n` },
-      ],
-      ["/debug/registryz", () => jsonAnswer(registryView(registry))],
-    ]),
-    logging("admin"),
-  );
-  const addresses: { grpc?: ListenAddress; http?: ListenAddress; monitoring?: ListenAddress } = {};
-  if (options.httpAddress) addresses.http = await http.listen(options.httpAddress);
-
-  const file =
-    options.configDir === ""
-      ? undefined
-      : createFileSource({
-          dir: options.configDir,
-          log: logging("file"),
-          now,
-          validate: createValidator({ descriptors, features: options.features }),
-          sink: {
-            apply: (delta: SourceDelta) => push(registry.apply(delta)),
-            rejected: (source: string, rejections: readonly Rejection[]) => {
-              for (const r of rejections) logging("file").error({ ...r, source }, "configuration rejected");
-            },
-          },
-        });
-  await file?.start();
-
-  // Now all that is there is in the registry; from here on, changes are pushed.
-  const first = snapshots.build();
-  planner.advance(first.version, undefined);
-  pool.publish(first);
-  await pool.warm();
+  const telemetry = new StreamTelemetry({ ads: logging("ads"), push: logging("push"), ledger, metrics, now });
+  const stage = new PushStage({
+    snapshots,
+    planner,
+    ledger,
+    metrics,
+    toWorkers: (snapshot) => pool.publish(snapshot),
+    toStreams: (publication) => ({ connected: streams.size, affected: streams.publish(publication) }),
+    done: (record) => telemetry.pushDone(record),
+    now,
+    wallClock,
+  });
   const debouncer = new Debouncer({
     afterMs: options.debounceAfterMs,
     maxMs: options.debounceMaxMs,
     endpoints: options.debounceEndpoints,
     now,
-    push: (request: PushRequest) => {
-      const snapshot = snapshots.build(request.change);
-      planner.advance(snapshot.version, request.change);
-      pool.publish(snapshot);
-      streams.publish({ snapshot, request });
+    push: (request) => stage.push(request),
+  });
+  onClose(() => debouncer.close());
+  // Until the first snapshot, changes only gather in the registry.
+  let serving = false;
+  const intake = new Intake({
+    registry,
+    log: logging("config"),
+    metrics,
+    changed: (change) => {
+      if (serving) debouncer.offer(change);
     },
   });
-  push = (change) => debouncer.offer(change);
 
+  const admin = await startAdminServers({
+    httpAddress: options.httpAddress,
+    monitoringAddress: options.monitoringAddress,
+    readiness,
+    metrics,
+    debug: debugRoutes({ registry, intake, streams, ledger, cache, snapshots, planner, provider }),
+    version,
+    log: logging("admin"),
+  });
+  onClose(() => admin.close());
+
+  const file = followFolder(options, descriptors, logging, now, intake);
+  if (file) onClose(() => file.close());
+  await file?.start();
+  stage.first();
+  serving = true;
+  await pool.warm();
+
+  const queue = new PushQueue({
+    limit: options.pushThrottle,
+    now,
+    onStart: (waitedMs) => metrics.queueTime.observe(waitedMs / 1000),
+    onError: (error) => {
+      metrics.internalErrors.inc();
+      logging("push").error({ error: errorMessage(error) }, "serving a proxy failed");
+    },
+  });
   const ads = new AdsServer(
     {
       maxRecvBytes: options.grpcMaxRecvBytes,
@@ -148,6 +205,8 @@ export async function startControlPlane(options: Options, deps: ControlPlaneDeps
       keepaliveTimeoutMs: options.keepaliveTimeoutMs,
       maxConnectionAgeMs: options.maxConnectionAgeMs,
       log: logging("ads"),
+      onRequest: (bytes) => metrics.received(bytes),
+      onRefused: () => metrics.refusedStreams.inc(),
     },
     streams,
     {
@@ -155,51 +214,63 @@ export async function startControlPlane(options: Options, deps: ControlPlaneDeps
       planner,
       provider,
       queue,
-      observer: logObserver(logging),
+      observer: telemetry,
       lists: new NameLists(),
       schedule: (ms, run) => {
         const timer = setTimeout(run, ms);
         return () => clearTimeout(timer);
       },
       now,
-      versionPrefix: startedAt.toISOString(),
-      controlPlane: encodeControlPlane(JSON.stringify({ Component: "mizzen", ID: options.podName })),
+      versionPrefix: new Date(wallClock()).toISOString(),
+      controlPlane: encodeControlPlane(
+        JSON.stringify({ Component: "mizzen", ID: options.podName, Info: { version, revision: options.revision } }),
+      ),
     },
   );
-  if (options.grpcAddress) addresses.grpc = await ads.listen(options.grpcAddress);
-  synced();
-  log.info({ ...addresses }, "ready");
+  onClose(() => ads.shutdown(options.shutdownMs));
+  const grpc = options.grpcAddress ? await ads.listen(options.grpcAddress) : undefined;
 
-  return {
-    addresses,
-    get isReady() {
-      return readiness.isReady;
-    },
-    ready: () => readiness.whenReady(),
-    async close() {
-      debouncer.close();
-      file?.close();
-      mesh.close();
-      await ads.shutdown(options.shutdownMs);
-      await http.close();
-      await pool.close();
-    },
+  const addresses: Addresses = {
+    ...(grpc ? { grpc } : {}),
+    ...(admin.http ? { http: admin.http } : {}),
+    ...(admin.monitoring ? { monitoring: admin.monitoring } : {}),
   };
+  configured();
+  const took = now() - began;
+  metrics.startup.set(took / 1000);
+  logging("default").info(
+    { ...Object.fromEntries(Object.entries(addresses).map(([name, at]) => [name, `${at.host}:${at.port}`])) },
+    `ready in ${Math.round(took)} ms with ${countOf(registry.services.all())} services`,
+  );
+  return { addresses, pool, readiness };
 }
 
-function logObserver(logging: Logging): StreamObserver {
-  const log = logging("ads");
-  return {
-    connected: (s) => log.info({ proxy: s.connectionId }, "connected"),
-    disconnected: (s) => log.info({ proxy: s.connectionId }, "disconnected"),
-    sent: (s, i) => log.debug({ proxy: s.connectionId, type: i.type, resources: i.names.length }, "sent"),
-    settled: (s, type, _r, error) => {
-      if (error) log.warn({ proxy: s.connectionId, type, reason: error.message }, "rejected by the proxy");
-    },
-    stale: (s, type, nonce) => log.debug({ proxy: s.connectionId, type, nonce }, "stale nonce"),
-    subscribed: () => undefined,
-    unknownType: (s, typeUrl) => log.debug({ proxy: s.connectionId, typeUrl }, "unknown type"),
-    failed: (s, type, error) => log.error({ proxy: s.connectionId, type, error: error.message }, "generation failed"),
-    served: () => undefined,
-  };
+/** Warnings of generators that are remembered, so that each is logged once. */
+const MAX_WARNINGS = 1_000;
+
+function followMesh(
+  options: Options,
+  descriptors: Descriptors,
+  logging: Logging,
+  changed: (settings: ReturnType<MeshWatch["current"]>) => void,
+): MeshWatch {
+  return watchMeshFiles({ source: options, descriptors, log: logging("config"), changed });
+}
+
+function followFolder(
+  options: Options,
+  descriptors: Descriptors,
+  logging: Logging,
+  now: () => number,
+  sink: Intake,
+): FileSource | undefined {
+  if (options.configDir === "") return undefined;
+  const validate = createValidator({ descriptors, features: options.features });
+  return createFileSource({ dir: options.configDir, log: logging("file"), now, sink, validate });
+}
+
+function countOf(items: Iterable<unknown>): number {
+  let count = 0;
+  for (const _ of items) count++;
+  return count;
 }

@@ -55,7 +55,7 @@ async function runDiscovery(options: Options, warnings: readonly string[], versi
       });
     }
   });
-  const controlPlane = await startControlPlane(options, { logging });
+  const controlPlane = await startControlPlane(options, { logging, version });
   const signal = await stopped;
   log.info({ signal }, "stopping");
   await controlPlane.close();

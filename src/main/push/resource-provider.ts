@@ -27,8 +27,9 @@ export interface ProviderOptions {
   readonly onWarnings?: (warnings: readonly GenerationWarning[]) => void;
 }
 
-/** Sets of names above this length are remembered by a key of their own. */
+/** Answers to lists of names that are remembered, so that equal lists get the same object. */
 const JOINED = 512;
+const NO_NAMES: readonly string[] = [];
 
 /**
  * Makes the ResourceProvider. Wildcard types are cached as a whole; types that are asked for by name are cached by
@@ -39,6 +40,8 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
   const underWay = new Map<string, Promise<ResourceSet>>();
   const joined = new Map<string, ResourceSet>();
   const namesKeys = new WeakMap<readonly string[], string>();
+  /** Proxies that are alike ask the same question of a snapshot: it is put once. */
+  const questions = new WeakMap<PublishedSnapshot, Map<string, WeakMap<readonly string[], Question>>>();
 
   const versionPart = (snapshot: PublishedSnapshot, affected: number): string =>
     affected <= snapshot.version ? String(affected) : `@${snapshot.version}`;
@@ -64,19 +67,44 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
   /** The key of the whole answer, and for named types the key of each resource. */
   function question(snapshot: PublishedSnapshot, view: ProxyViewRef, want: ResourceWant): Question {
     const { type } = want;
-    const names = WILDCARD_TYPES.has(type) ? null : (want.names ?? []);
-    if (names === null) {
-      const version = versionPart(snapshot, versions.affectedVersion(view, type, null));
-      return { want: { type, names: null }, key: `${view.id}|${type}|${version}`, parts: null };
+    const names = want.names ?? (WILDCARD_TYPES.has(type) ? null : NO_NAMES);
+    if (names === null) return newQuestion(snapshot, view, type, null);
+    let byView = questions.get(snapshot);
+    if (!byView) {
+      byView = new Map();
+      questions.set(snapshot, byView);
     }
-    let newest = 0;
-    const parts = names.map((name) => {
-      const affected = versions.affectedVersion(view, type, name);
-      if (affected > newest) newest = affected;
-      return `${view.id}|${type}|${versionPart(snapshot, affected)}|${name}`;
-    });
-    const key = `${view.id}|${type}|${versionPart(snapshot, newest)}|${namesKey(names)}`;
-    return { want: { type, names }, key, parts };
+    let byNames = byView.get(`${view.id}|${type}`);
+    if (!byNames) {
+      byNames = new WeakMap();
+      byView.set(`${view.id}|${type}`, byNames);
+    }
+    let known = byNames.get(names);
+    if (!known) {
+      known = newQuestion(snapshot, view, type, names);
+      byNames.set(names, known);
+    }
+    return known;
+  }
+
+  function newQuestion(
+    snapshot: PublishedSnapshot,
+    view: ProxyViewRef,
+    type: XdsType,
+    names: readonly string[] | null,
+  ): Question {
+    const affectedBy = (name: string | null): number => versions.affectedVersion(view, type, name);
+    if (names === null) {
+      const key = `${view.id}|${type}|${versionPart(snapshot, affectedBy(null))}`;
+      return { want: { type, names: null }, key, parts: null };
+    }
+    const newest = names.reduce((max, name) => Math.max(max, affectedBy(name)), 0);
+    return {
+      want: { type, names },
+      key: `${view.id}|${type}|${versionPart(snapshot, newest)}|${namesKey(names)}`,
+      // Made when they are needed: most questions are answered by their key.
+      parts: () => names.map((name) => `${view.id}|${type}|${versionPart(snapshot, affectedBy(name))}|${name}`),
+    };
   }
 
   /** The answer without any work, or what is missing. */
@@ -90,7 +118,7 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     const names = q.want.names!;
     const resources: EncodedResource[] = [];
     const missing: string[] = [];
-    q.parts.forEach((part, i) => {
+    q.parts().forEach((part, i) => {
       const one = cache.get(part);
       if (one) resources.push(...one.resources);
       else missing.push(names[i]!);
@@ -108,7 +136,7 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     }
     const byName = new Map(fresh.resources.map((r) => [r.name, r]));
     const resources: EncodedResource[] = [];
-    q.parts.forEach((part, i) => {
+    q.parts().forEach((part, i) => {
       const name = q.want.names![i]!;
       const resource = byName.get(name);
       if (resource) {
@@ -166,7 +194,8 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
 interface Question {
   readonly want: ResourceWant;
   readonly key: string;
-  readonly parts: readonly string[] | null;
+  /** The cache's keys of the single resources; null for a type that is cached as a whole. */
+  readonly parts: (() => readonly string[]) | null;
 }
 
 function toResourceSet(set: GeneratedSet): ResourceSet {

@@ -33,6 +33,10 @@ export interface SentInfo {
   readonly removed: readonly string[];
   /** How long the generation took that this response waited for. */
   readonly generateMs: number;
+  /** How long handing it to the transport took. */
+  readonly sendMs: number;
+  /** True when a push made it; false for the answer to a request. */
+  readonly pushed: boolean;
 }
 
 export interface StreamObserver {

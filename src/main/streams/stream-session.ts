@@ -204,7 +204,7 @@ export class StreamSession implements QueueJob, ProxyStream {
   /** Takes out what can be served now, in push order. */
   private takeWork(): Taken[] {
     const clusters = this.watches.get("CDS");
-    const clustersWait = clusters !== undefined && clusters.outstanding && hasWork(clusters);
+    const clustersWait = clusters?.outstanding === true && hasWork(clusters);
     const out: Taken[] = [];
     for (const type of PUSH_ORDER) {
       const watch = this.watches.get(type);
@@ -335,8 +335,10 @@ export class StreamSession implements QueueJob, ProxyStream {
       });
       if (!written) continue;
       const response = { ...written.response, version: snapshot.version };
+      const pushed = o.watch.sent !== undefined && !o.mustRespond;
       o.watch.sent = response;
       o.watch.outstanding = true;
+      const sending = this.deps.now();
       if (!this.transport.send(written.message)) this.blocked = true;
       this.deps.observer.sent(this, {
         type,
@@ -346,6 +348,8 @@ export class StreamSession implements QueueJob, ProxyStream {
         names: written.names,
         removed: written.removed,
         generateMs,
+        sendMs: this.deps.now() - sending,
+        pushed,
       });
     }
   }

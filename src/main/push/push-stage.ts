@@ -1,0 +1,59 @@
+// From a debounced request to the streams: snapshot, plan, hand-out to the workers, and the ledger's entry. Main thread.
+import type { PushRequest } from "../../shared/model/push-request.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { Publication } from "./contracts.ts";
+import type { MeshPlanner } from "./planner.ts";
+import type { PushLedger, PushRecord } from "./push-ledger.ts";
+import type { MeshSnapshot, SnapshotBuilder } from "./snapshot-builder.ts";
+
+export interface PushStageOptions {
+  readonly snapshots: SnapshotBuilder;
+  readonly planner: MeshPlanner;
+  readonly ledger: PushLedger;
+  readonly metrics: Metrics;
+  /** Hands a snapshot to the workers. */
+  readonly toWorkers: (snapshot: MeshSnapshot) => void;
+  /** Tells the streams; gives how many are connected, and how many have work. */
+  readonly toStreams: (publication: Publication) => { readonly connected: number; readonly affected: number };
+  /** Told of a push that was over at once, since nobody had work. */
+  readonly done: (record: PushRecord) => void;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  /** Milliseconds since the epoch. */
+  readonly wallClock: () => number;
+}
+
+/** The only publisher of snapshots. */
+export class PushStage {
+  private readonly options: PushStageOptions;
+
+  constructor(options: PushStageOptions) {
+    this.options = options;
+  }
+
+  /** Publishes what the registry holds before any proxy is connected. */
+  first(): void {
+    const { snapshots, planner, toWorkers } = this.options;
+    const snapshot = snapshots.build();
+    planner.advance(snapshot.version, undefined);
+    toWorkers(snapshot);
+  }
+
+  /** Publishes a change. */
+  push(request: PushRequest): void {
+    const { snapshots, planner, ledger, metrics, now, toWorkers, toStreams, done } = this.options;
+    const debounced = now();
+    for (const [type, count] of request.change.reasons) metrics.pushTriggers.inc({ type }, count);
+    metrics.debounceTime.observe((debounced - request.firstChangeMs) / 1000);
+    const snapshot = snapshots.build(request.change);
+    planner.advance(snapshot.version, request.change);
+    toWorkers(snapshot);
+    const built = now();
+    metrics.snapshotTime.observe((built - debounced) / 1000);
+    const wallMs = this.options.wallClock() - (built - request.firstChangeMs);
+    ledger.begin(snapshot.version, request, wallMs, debounced, built);
+    const { connected, affected } = toStreams({ snapshot, request });
+    const record = ledger.announced(snapshot.version, connected, affected, now());
+    if (record) done(record);
+  }
+}

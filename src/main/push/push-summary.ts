@@ -1,0 +1,42 @@
+// One line of text about a push, for the console: what went to how many proxies, why, and how long it took. Main thread.
+import type { PushRecord, ShortList } from "./push-ledger.ts";
+
+/** Names that a line holds. */
+const MAX_NAMES = 3;
+
+/** Such as `RDS to 2 of 3 proxies in 14.2 ms, for VirtualService/default/reviews`. */
+export function summarize(record: PushRecord): string {
+  return `${whatToWhom(record)}, for ${why(record)}`;
+}
+
+function whatToWhom({ types, proxies, steps }: PushRecord): string {
+  if (proxies.connected === 0) return "no proxy is connected";
+  if (types.length === 0) return `nothing differs for ${count(proxies.connected, "proxy", "proxies")}`;
+  const what = types
+    .map((type) => {
+      const resources = type.changed.total + type.removed.total;
+      return resources === 0 ? type.type : `${type.type} (${count(resources, "resource", "resources")})`;
+    })
+    .join(", ");
+  const of = proxies.connected === 1 ? "1 proxy" : `${proxies.sent} of ${proxies.connected} proxies`;
+  return `${what} to ${proxies.sent === 1 && proxies.connected === 1 ? "1 proxy" : of} in ${steps.lastSent} ms`;
+}
+
+function why({ configs, services, endpoints, mesh, reasons }: PushRecord): string {
+  const parts: string[] = [];
+  if (mesh) parts.push("mesh settings");
+  if (configs.total > 0) parts.push(names(configs));
+  if (services.total > 0) parts.push(`service ${names(services)}`);
+  const only = { total: endpoints.total, listed: endpoints.listed.filter((e) => !services.listed.includes(e)) };
+  if (only.listed.length > 0) parts.push(`endpoints of ${names({ ...only, total: only.listed.length })}`);
+  return parts.length > 0 ? parts.join("; ") : Object.keys(reasons).join(", ") || "an unknown reason";
+}
+
+function names(list: ShortList): string {
+  const shown = list.listed.slice(0, MAX_NAMES).join(", ");
+  return list.total > MAX_NAMES ? `${shown} and ${list.total - MAX_NAMES} more` : shown;
+}
+
+function count(n: number, one: string, many: string): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
