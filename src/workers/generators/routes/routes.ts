@@ -1,4 +1,15 @@
-// Worker threads.
+// RDS: the route configurations that a proxy asks for by name. Worker threads.
+import { envoy } from "../../../shared/gen/envoy.js";
+import { proxyScope } from "../../scope/proxy-scope.ts";
 import type { Generator } from "../generator.ts";
+import { sidecarRouteConfig } from "./sidecar-routes.ts";
 
-export const generateRoutes: Generator = () => undefined;
+const { RouteConfiguration } = envoy.config.route.v3;
+
+export const generateRoutes: Generator = (input, sink) => {
+  const scope = proxyScope(input.ctx, input.view, input.viewId);
+  for (const name of input.names ?? []) {
+    const config = input.view.type === "sidecar" ? sidecarRouteConfig(name, input, scope) : undefined;
+    if (config) sink.add(name, RouteConfiguration, config);
+  }
+};

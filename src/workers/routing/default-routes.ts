@@ -1,0 +1,74 @@
+// Routes that no VirtualService gives: to a service as it is, to the application, to the outside. Worker threads, pure.
+
+import type { envoy } from "../../shared/gen/envoy.js";
+import type { Networking_HTTPRetry } from "../../shared/gen/istio.js";
+import { ZERO_DURATION } from "../encode/values.ts";
+import type { OutboundPolicy } from "../scope/proxy-scope.ts";
+import type { HashPolicy, Route } from "./http-route.ts";
+import { retryPolicy } from "./retry.ts";
+
+export type VirtualHost = envoy.config.route.v3.IVirtualHost;
+
+/** Everything to one cluster, with the mesh's default retries. */
+export function defaultOutboundRoute(
+  cluster: string,
+  operation: string,
+  retries: Networking_HTTPRetry | undefined,
+  hashPolicies: readonly HashPolicy[],
+): Route {
+  const policy = retryPolicy(retries, hashPolicies.length > 0);
+  return {
+    name: "default",
+    match: { prefix: "/" },
+    decorator: { operation },
+    route: {
+      cluster,
+      timeout: ZERO_DURATION,
+      maxGrpcTimeout: ZERO_DURATION,
+      ...(policy ? { retryPolicy: policy } : {}),
+      ...(hashPolicies.length > 0 ? { hashPolicy: [...hashPolicies] } : {}),
+    },
+  };
+}
+
+/** Everything to a cluster of the application beside the proxy. Only what never reached it is tried again. */
+export function inboundRoute(cluster: string, operation: string, retries: Networking_HTTPRetry | undefined): Route {
+  const own = retries ? retryPolicy(retries, true) : { retryOn: "reset-before-request", numRetries: { value: 2 } };
+  return {
+    name: "default",
+    match: { prefix: "/" },
+    decorator: { operation },
+    route: {
+      cluster,
+      timeout: ZERO_DURATION,
+      maxStreamDuration: { maxStreamDuration: ZERO_DURATION, grpcTimeoutHeaderMax: ZERO_DURATION },
+      ...(own ? { retryPolicy: own } : {}),
+    },
+  };
+}
+
+/** What happens to requests for hosts that the mesh doesn't know. */
+export function catchAllVirtualHost(policy: OutboundPolicy): VirtualHost {
+  const allowed = policy === "ALLOW_ANY";
+  const name = allowed ? "allow_any" : "block_all";
+  return {
+    name,
+    domains: ["*"],
+    routes: [
+      {
+        name,
+        match: { prefix: "/" },
+        ...(allowed
+          ? {
+              route: {
+                cluster: "PassthroughCluster",
+                timeout: ZERO_DURATION,
+                maxGrpcTimeout: ZERO_DURATION,
+              },
+            }
+          : { directResponse: { status: 502 } }),
+      },
+    ],
+    includeRequestAttemptCount: true,
+  };
+}
