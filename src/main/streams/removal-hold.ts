@@ -51,9 +51,9 @@ export class RemovalHold {
     return true;
   }
 
-  /** A request came for a type: maybe the last acknowledgement that was waited for. */
-  touched(type: XdsType): void {
-    if (this.deadline === undefined || !REFERRING.includes(type) || !this.quiet()) return;
+  /** A request came, or something was served: maybe the last that was waited for. */
+  touched(type?: XdsType): void {
+    if (this.deadline === undefined || (type !== undefined && !REFERRING.includes(type)) || !this.quiet()) return;
     this.arm(Math.min(GRACE_MS, Math.max(0, this.deadline - this.now())));
   }
 

@@ -2,12 +2,9 @@
 import { errorMessage, MizzenError } from "../../shared/errors.ts";
 import type { PushVersion, ViewId } from "../../shared/ids.ts";
 import type { ProxyIdentity, ProxyViewRef } from "../../shared/model/proxy.ts";
-import type { ResourceSet, ResourceWant } from "../../shared/model/resource.ts";
-import { PUSH_ORDER, WILDCARD_TYPES, type XdsType, xdsTypeOf } from "../../shared/xds-types.ts";
+import { PUSH_ORDER, type XdsType, xdsTypeOf } from "../../shared/xds-types.ts";
 import type { Planner, Publication, PublishedSnapshot, ResourceProvider, SnapshotSource } from "../push/contracts.ts";
 import { applyDeltaRequest } from "./delta-request.ts";
-import { type Difference, partialDifference, subsetOf, wholeDifference } from "./difference.ts";
-import { forget } from "./held.ts";
 import type { NameLists } from "./name-lists.ts";
 import { type Outgoing, writeResponse } from "./outgoing.ts";
 import type { PushQueue, QueueJob } from "./push-queue.ts";
@@ -15,6 +12,7 @@ import { RemovalHold, type Schedule } from "./removal-hold.ts";
 import type { DeltaRequest, SotwRequest } from "./request-wire.ts";
 import { applySotwRequest } from "./sotw-request.ts";
 import type { ProxyStream, StreamObserver, StreamVariant } from "./stream-observer.ts";
+import { type Answered, compareAnswer, giveBack, type Taken, takeFollowing, takeWork } from "./stream-work.ts";
 import { hasWork, markDirty, type RequestOutcome, type Watch } from "./watch.ts";
 
 /** The way to the proxy. */
@@ -44,22 +42,6 @@ export interface SessionPeer {
   readonly identity: ProxyIdentity;
   readonly peer: string;
   readonly connectedAt: number;
-}
-
-/** Work on one type that was taken out of its watch. */
-interface Taken {
-  readonly watch: Watch;
-  /** What is asked of generation. */
-  readonly want: ResourceWant;
-  /** The names that the answer covers; null when it covers all of the watch. */
-  readonly names: readonly string[] | null;
-  readonly epoch: number;
-  readonly dirty: Watch["dirty"];
-  readonly mustRespond: boolean;
-}
-
-interface Answered extends Taken {
-  readonly set: ResourceSet;
 }
 
 /** Serves one proxy. Requests and publications only take notes; all sending happens in `serve`, which the queue calls. */
@@ -148,18 +130,20 @@ export class StreamSession implements QueueJob, ProxyStream {
     if (this.viewId !== undefined && view.id !== this.viewId) {
       for (const watch of this.watches.values()) markDirty(watch, "all");
     }
-    const taken = this.takeWork();
+    const taken = this.takeReady();
     if (taken.length > 0) {
       this.viewId = view.id;
       const started = this.deps.now();
       const answered = await this.fetch(snapshot, view, taken);
-      const out = this.isOpen() ? this.outgoing(answered) : [];
+      const out = this.isOpen() ? this.compare(answered) : [];
       // Envoy takes up a changed cluster only when its endpoints come again.
-      const follow = this.takeFollowing(out);
-      if (follow) out.push(...this.outgoing(await this.fetch(snapshot, view, [follow])));
+      const follow = takeFollowing(out, this.watches.get("EDS"));
+      if (follow) out.push(...this.compare(await this.fetch(snapshot, view, [follow])));
       if (this.isOpen()) this.send(out, snapshot, view, this.deps.now() - started);
     }
-    if (this.isOpen() && ![...this.watches.values()].some(hasWork)) this.reportServed();
+    if (!this.isOpen()) return;
+    this.hold.touched();
+    if (![...this.watches.values()].some(hasWork)) this.reportServed();
   }
 
   /** `closed` may change while serving waits. */
@@ -202,7 +186,7 @@ export class StreamSession implements QueueJob, ProxyStream {
   }
 
   /** Takes out what can be served now, in push order. */
-  private takeWork(): Taken[] {
+  private takeReady(): Taken[] {
     const clusters = this.watches.get("CDS");
     const clustersWait = clusters?.outstanding === true && hasWork(clusters);
     const out: Taken[] = [];
@@ -211,35 +195,10 @@ export class StreamSession implements QueueJob, ProxyStream {
       if (!watch || watch.outstanding || !hasWork(watch)) continue;
       // What refers to clusters comes after them, unless the proxy has just asked for it.
       if (clustersWait && (type === "LDS" || type === "RDS") && !watch.mustRespond) continue;
-      const taken = this.take(watch);
+      const taken = takeWork(watch, this.deps.lists, this.identity.generator);
       if (taken) out.push(taken);
     }
     return out;
-  }
-
-  private take(watch: Watch): Taken | undefined {
-    const { type, dirty, mustRespond, epoch } = watch;
-    watch.dirty = undefined;
-    watch.mustRespond = false;
-    const base = { watch, epoch, dirty, mustRespond };
-    if (watch.wildcard) return { ...base, want: { type, names: null }, names: null };
-    if (watch.names.size === 0) return undefined;
-    watch.list ??= this.deps.lists.of(watch.names);
-    if (WILDCARD_TYPES.has(type)) {
-      // Only gRPC's clients name what they are served by; for the others, types are generated as a whole.
-      const names = this.identity.generator === "grpc" ? watch.list : null;
-      return { ...base, want: { type, names }, names: null };
-    }
-    if (dirty === "all" || dirty === undefined) return { ...base, want: { type, names: watch.list }, names: null };
-    const names = [...dirty].filter((name) => watch.names.has(name)).sort();
-    if (names.length === 0) return mustRespond ? { ...base, want: { type, names }, names } : undefined;
-    return { ...base, want: { type, names }, names };
-  }
-
-  private giveBack({ watch, dirty, mustRespond }: Taken): void {
-    if (dirty !== undefined)
-      watch.dirty = watch.dirty === "all" || dirty === "all" ? "all" : joined(watch.dirty, dirty);
-    if (mustRespond) watch.mustRespond = true;
   }
 
   /** Generates for what was taken. A type that fails is left out, and the others are served. */
@@ -275,44 +234,17 @@ export class StreamSession implements QueueJob, ProxyStream {
   }
 
   /** Compares answers with what the proxy has. An answer to a subscription that has changed meanwhile is given back. */
-  private outgoing(answered: readonly Answered[]): Outgoing[] {
+  private compare(answered: readonly Answered[]): Outgoing[] {
     const out: Outgoing[] = [];
-    for (const a of answered) {
-      const { watch } = a;
-      if (watch.epoch !== a.epoch) {
-        this.giveBack(a);
-        this.wake();
+    for (const answer of answered) {
+      if (answer.watch.epoch === answer.epoch) {
+        out.push(compareAnswer(answer));
         continue;
       }
-      const set = WILDCARD_TYPES.has(watch.type) && !watch.wildcard ? subsetOf(a.set, watch.list!) : a.set;
-      const difference: Difference =
-        a.names === null ? wholeDifference(watch.held, set) : partialDifference(watch.held, set, a.names);
-      out.push({ watch, set, difference, names: a.names, epoch: a.epoch, mustRespond: a.mustRespond });
+      giveBack(answer);
+      this.wake();
     }
     return out;
-  }
-
-  /** The endpoints of clusters that are about to be sent, as work of its own. */
-  private takeFollowing(out: Outgoing[]): Taken | undefined {
-    const clusters = out.find((o) => o.watch.type === "CDS");
-    const endpoints = this.watches.get("EDS");
-    if (!clusters || !endpoints || clusters.difference.changed.length === 0 || !this.isOpen()) return undefined;
-    const names = clusters.difference.changedNames.filter((name) => endpoints.names.has(name));
-    if (names.length === 0) return undefined;
-    endpoints.held = forget(endpoints.held, clusters.difference.changedNames);
-    const at = out.findIndex((o) => o.watch === endpoints);
-    if (at >= 0) {
-      const answer = out[at]!;
-      if (answer.names === null) {
-        // All endpoints were generated already; only the comparison is another one now.
-        out[at] = { ...answer, difference: wholeDifference(endpoints.held, answer.set) };
-        return undefined;
-      }
-      out.splice(at, 1);
-      markDirty(endpoints, new Set(answer.names));
-    }
-    markDirty(endpoints, new Set(names));
-    return endpoints.outstanding ? undefined : this.take(endpoints);
   }
 
   private send(out: readonly Outgoing[], snapshot: PublishedSnapshot, view: ProxyViewRef, generateMs: number): void {
@@ -360,8 +292,4 @@ export class StreamSession implements QueueJob, ProxyStream {
     this.awaiting = [];
     this.deps.observer.served(this, versions);
   }
-}
-
-function joined(a: ReadonlySet<string> | undefined, b: ReadonlySet<string>): ReadonlySet<string> {
-  return a ? new Set([...a, ...b]) : b;
 }

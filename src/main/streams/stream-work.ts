@@ -1,0 +1,98 @@
+// Work on one type of a stream: taken out of its watch, answered by generation, compared with what the proxy has.
+// Main thread, pure.
+import type { GeneratorKind } from "../../shared/model/proxy.ts";
+import type { ResourceSet, ResourceWant } from "../../shared/model/resource.ts";
+import { WILDCARD_TYPES } from "../../shared/xds-types.ts";
+import { partialDifference, subsetOf, wholeDifference } from "./difference.ts";
+import { forget } from "./held.ts";
+import type { NameLists } from "./name-lists.ts";
+import type { Outgoing } from "./outgoing.ts";
+import { markDirty, type Watch } from "./watch.ts";
+
+/** Work that was taken out of a watch. */
+export interface Taken {
+  readonly watch: Watch;
+  /** What is asked of generation. */
+  readonly want: ResourceWant;
+  /** The names that the answer covers; null when it covers all of the watch. */
+  readonly names: readonly string[] | null;
+  readonly epoch: number;
+  readonly dirty: Watch["dirty"];
+  readonly mustRespond: boolean;
+}
+
+/** Work with what generation gave. */
+export interface Answered extends Taken {
+  readonly set: ResourceSet;
+}
+
+/** Takes out what a watch has to look at; undefined when the proxy asks for none of it. */
+export function takeWork(watch: Watch, lists: NameLists, generator: GeneratorKind): Taken | undefined {
+  const { type, dirty, mustRespond, epoch } = watch;
+  watch.dirty = undefined;
+  watch.mustRespond = false;
+  const base = { watch, epoch, dirty, mustRespond };
+  if (watch.wildcard) return { ...base, want: { type, names: null }, names: null };
+  if (watch.names.size === 0) return undefined;
+  watch.list ??= lists.of(watch.names);
+  if (WILDCARD_TYPES.has(type)) {
+    // Only gRPC's clients name what they are served by; for the others, types are generated as a whole.
+    const names = generator === "grpc" ? watch.list : null;
+    return { ...base, want: { type, names }, names: null };
+  }
+  if (dirty === "all" || dirty === undefined) return { ...base, want: { type, names: watch.list }, names: null };
+  const names = [...dirty].filter((name) => watch.names.has(name)).sort();
+  if (names.length === 0 && !mustRespond) return undefined;
+  return { ...base, want: { type, names }, names };
+}
+
+/** Puts work back, to be done again. */
+export function giveBack({ watch, dirty, mustRespond }: Taken): void {
+  if (dirty === "all" || watch.dirty === "all") watch.dirty = "all";
+  else if (dirty !== undefined) watch.dirty = new Set([...(watch.dirty ?? []), ...dirty]);
+  if (mustRespond) watch.mustRespond = true;
+}
+
+/** Compares an answer with what the proxy has. */
+export function compareAnswer(answer: Answered): Outgoing {
+  const { watch, names, epoch, mustRespond } = answer;
+  const set = WILDCARD_TYPES.has(watch.type) && !watch.wildcard ? subsetOf(answer.set, watch.list!) : answer.set;
+  const difference = names === null ? wholeDifference(watch.held, set) : partialDifference(watch.held, set, names);
+  return { watch, set, difference, names, epoch, mustRespond };
+}
+
+/**
+ * The endpoints of clusters that are about to be sent: Envoy takes up a changed cluster only when its endpoints come
+ * again, though they are the same. Changes `out` where it has the endpoints already; else gives what to generate.
+ */
+export function takeFollowing(out: Outgoing[], endpoints: Watch | undefined): Taken | undefined {
+  const clusters = out.find((o) => o.watch.type === "CDS");
+  if (!clusters || !endpoints || clusters.difference.changed.length === 0) return undefined;
+  const names = clusters.difference.changedNames.filter((name) => endpoints.names.has(name));
+  if (names.length === 0) return undefined;
+  endpoints.held = forget(endpoints.held, clusters.difference.changedNames);
+  // The proxy still has them: should they be gone by the time of the answer, it has to hear of that.
+  for (const name of names) endpoints.unanswered.add(name);
+  const at = out.findIndex((o) => o.watch === endpoints);
+  const answer = out[at];
+  if (answer?.names === null) {
+    // All endpoints were generated already; only the comparison is another one now.
+    out[at] = { ...answer, difference: wholeDifference(endpoints.held, answer.set) };
+    return undefined;
+  }
+  if (endpoints.outstanding) {
+    markDirty(endpoints, new Set(names));
+    return undefined;
+  }
+  if (answer) out.splice(at, 1);
+  const all = [...new Set([...names, ...(answer?.names ?? [])])].sort();
+  // What the watch has to look at by now belongs to a later snapshot, and stays.
+  return {
+    watch: endpoints,
+    want: { type: "EDS", names: all },
+    names: all,
+    epoch: endpoints.epoch,
+    dirty: new Set(all),
+    mustRespond: answer?.mustRespond ?? false,
+  };
+}
