@@ -38,6 +38,7 @@ export function buildView(proxy: ProxyIdentity, registry: Registry, hash: Hash):
     namespace: proxy.namespace,
     dnsDomain: proxy.dnsDomain,
     labels: { ...nodeLabels, ...workloadLabels },
+    workloadLabels: workloadLabels ?? null,
     locality: proxy.node.locality,
     ipFamilies: families(proxy.ipAddresses),
     metadata,

@@ -59,6 +59,8 @@ export interface ProxyView {
   readonly dnsDomain: string;
   /** The workload's labels, those of its WorkloadEntry or pod over those of the node. */
   readonly labels: Readonly<Record<string, string>>;
+  /** The labels of its WorkloadEntry or pod alone, by which telemetry names it; null where the node's are all there is. */
+  readonly workloadLabels: Readonly<Record<string, string>> | null;
   readonly locality: Locality;
   readonly ipFamilies: IpFamilies;
   readonly metadata: ViewMetadata;

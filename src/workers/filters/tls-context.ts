@@ -176,6 +176,8 @@ export interface ServerTlsOptions {
   /** Trust domains whose identities are let in. */
   readonly trustDomains: readonly string[];
   readonly metadata: ViewMetadata;
+  /** False for an Envoy without the filter that speaks istio-peer-exchange: nobody may choose it then. */
+  readonly peerExchange: boolean;
   readonly minVersion?: number;
   readonly ciphers?: readonly string[];
 }
@@ -184,8 +186,9 @@ export interface ServerTlsOptions {
 export function meshServerTlsSocket(options: ServerTlsOptions): TransportSocket {
   const { tlsServerCertChain, tlsServerKey, tlsServerRootCert } = options.metadata;
   const sans = options.trustDomains.map((domain) => ({ prefix: `spiffe://${domain}/` }));
+  const validation = sans.length > 0 ? { matchSubjectAltNames: sans } : {};
   const common: CommonTlsContext = {
-    alpnProtocols: options.http ? ALPN_HTTP : ALPN_TCP,
+    alpnProtocols: options.http || !options.peerExchange ? ALPN_HTTP : ALPN_TCP,
     tlsParams: {
       tlsMinimumProtocolVersion: options.minVersion ?? TLS_V1_2,
       tlsMaximumProtocolVersion: TLS_V1_3,
@@ -195,7 +198,7 @@ export function meshServerTlsSocket(options: ServerTlsOptions): TransportSocket 
       tlsServerCertChain ? fileCertificate(tlsServerCertChain, tlsServerKey) : WORKLOAD_CERTIFICATE,
     ],
     combinedValidationContext: {
-      defaultValidationContext: { matchSubjectAltNames: sans },
+      defaultValidationContext: validation,
       validationContextSdsSecretConfig: tlsServerRootCert ? fileRoots(tlsServerRootCert) : MESH_ROOTS,
     },
   };

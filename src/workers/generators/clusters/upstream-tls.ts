@@ -30,7 +30,8 @@ export interface TlsInput {
 /** Sets the transport sockets, and gives what HTTP must do about names. */
 export function applyTls(cluster: Cluster, input: TlsInput): HttpProtocolOptions["upstreamHttpProtocolOptions"] {
   const { ctx, view, service, policy, sni } = input;
-  const alpn = input.http2 ? [...ALPN_MESH, "h2"] : ALPN_MESH;
+  const mesh = view.istioFilters ? ALPN_MESH : ["istio"];
+  const alpn = input.http2 ? [...mesh, "h2"] : mesh;
   const tls = policy.tls;
   if (tls) {
     if (tls.mode === undefined || tls.mode === "DISABLE") return null;

@@ -1,4 +1,13 @@
-// Worker threads.
+// LDS: all listeners of a view. Worker threads.
+import { envoy } from "../../../shared/gen/envoy.js";
+import { proxyScope } from "../../scope/proxy-scope.ts";
 import type { Generator } from "../generator.ts";
+import { sidecarListeners } from "./sidecar-listeners.ts";
 
-export const generateListeners: Generator = () => undefined;
+const { Listener } = envoy.config.listener.v3;
+
+export const generateListeners: Generator = (input, sink) => {
+  const scope = proxyScope(input.ctx, input.view, input.viewId);
+  if (input.view.type !== "sidecar") return;
+  for (const listener of sidecarListeners(input, scope)) sink.add(listener.name!, Listener, listener);
+};

@@ -1,0 +1,97 @@
+// HTTP connection managers as Istio sets them up. Worker threads, pure.
+import { envoy } from "../../shared/gen/envoy.js";
+import type { ProxyView } from "../../shared/model/view.ts";
+import type { PushContext } from "../context/push-context.ts";
+import { any, parseDuration, ZERO_DURATION } from "../encode/values.ts";
+import type { NamedFilter } from "./peer-metadata.ts";
+import { tracing } from "./tracing.ts";
+
+export type ConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.IHttpConnectionManager;
+
+const { HttpConnectionManager } = envoy.extensions.filters.network.http_connection_manager.v3;
+const { UuidRequestIdConfig } = envoy.extensions.request_id.uuid.v3;
+
+const KEEP_UNCHANGED = 1;
+const UNESCAPE_AND_FORWARD = 4;
+
+const REQUEST_ID = {
+  typedConfig: any("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", UuidRequestIdConfig, {
+    useRequestIdForTraceSampling: { value: true },
+  }),
+};
+
+/** What differs between the listeners that have a connection manager. */
+export interface ConnectionManagerOptions {
+  readonly statPrefix: string;
+  readonly httpFilters: readonly NamedFilter[];
+  /** Name of a route configuration of RDS, or the routes themselves. */
+  readonly routes: { readonly name: string } | { readonly config: envoy.config.route.v3.IRouteConfiguration };
+  readonly useRemoteAddress: boolean;
+  readonly extra?: ConnectionManager;
+}
+
+/** The network filter. */
+export function connectionManager(ctx: PushContext, view: ProxyView, options: ConnectionManagerOptions): NamedFilter {
+  const { features } = ctx.mesh;
+  const manager: ConnectionManager = {
+    statPrefix: options.statPrefix,
+    httpFilters: [...options.httpFilters],
+    useRemoteAddress: { value: options.useRemoteAddress },
+    streamIdleTimeout: ZERO_DURATION,
+    upgradeConfigs: [{ upgradeType: "websocket" }],
+    requestIdExtension: REQUEST_ID,
+    proxy_100Continue: features.proxy100Continue,
+    ...pathNormalization(ctx),
+    ...options.extra,
+  };
+  const idle = parseDuration(goDuration(view.metadata.idleTimeout));
+  if (idle) manager.commonHttpProtocolOptions = { ...manager.commonHttpProtocolOptions, idleTimeout: idle };
+  if (features.http10 || view.metadata.http10) {
+    manager.httpProtocolOptions = { ...manager.httpProtocolOptions, acceptHttp_10: true };
+  }
+  const trace = tracing(ctx, view);
+  if (trace) manager.tracing = trace;
+  if ("name" in options.routes) {
+    manager.rds = {
+      routeConfigName: options.routes.name,
+      configSource: { ads: {}, initialFetchTimeout: ZERO_DURATION, resourceApiVersion: 2 },
+    };
+  } else {
+    manager.routeConfig = options.routes.config;
+  }
+  return {
+    name: "envoy.filters.network.http_connection_manager",
+    typedConfig: any(
+      "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+      HttpConnectionManager,
+      manager,
+    ),
+  };
+}
+
+/** Node metadata may have a duration such as "30s" or "1m": seconds are all that it is used with. */
+function goDuration(text: string): string | undefined {
+  return /^\d+(\.\d+)?s$/.test(text) ? text : undefined;
+}
+
+/** https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ProxyPathNormalization */
+function pathNormalization(ctx: PushContext): ConnectionManager {
+  const out: ConnectionManager = {
+    normalizePath: { value: true },
+    pathWithEscapedSlashesAction: KEEP_UNCHANGED,
+  };
+  switch (ctx.mesh.mesh.pathNormalization?.normalization) {
+    case "NONE":
+      out.normalizePath = { value: false };
+      break;
+    case "MERGE_SLASHES":
+      out.mergeSlashes = true;
+      break;
+    case "DECODE_AND_MERGE_SLASHES":
+      out.mergeSlashes = true;
+      out.pathWithEscapedSlashesAction = UNESCAPE_AND_FORWARD;
+      break;
+    default:
+  }
+  return out;
+}

@@ -1,0 +1,22 @@
+// What policies and telemetry add to network filter chains. Worker threads.
+import type { ProxyView } from "../../shared/model/view.ts";
+import type { PushContext } from "../context/push-context.ts";
+import type { NamedFilter } from "./peer-metadata.ts";
+import type { TcpProxy } from "./tcp-proxy.ts";
+import { accessLogs, type Direction, tcpStatsFilters } from "./telemetry.ts";
+
+export interface NetworkPolicies {
+  /** Before the filter that ends the chain. */
+  readonly filters: readonly NamedFilter[];
+  /** Settings of a TCP proxy that ends it. */
+  readonly tcpProxy: TcpProxy;
+}
+
+/** Telemetry of a TCP chain. */
+export function networkPolicies(ctx: PushContext, view: ProxyView, direction: Direction): NetworkPolicies {
+  const accessLog = accessLogs(ctx, view, "tcp");
+  return {
+    filters: tcpStatsFilters(ctx, view, direction),
+    tcpProxy: accessLog.length > 0 ? { accessLog } : {},
+  };
+}

@@ -1,0 +1,77 @@
+// Filter chains before they are put together: what matches, what follows. Worker threads, pure.
+import { envoy } from "../../../shared/gen/envoy.js";
+import { any } from "../../encode/values.ts";
+import type { NamedFilter } from "../../filters/peer-metadata.ts";
+
+export type Listener = envoy.config.listener.v3.IListener;
+export type FilterChain = envoy.config.listener.v3.IFilterChain;
+export type FilterChainMatch = envoy.config.listener.v3.IFilterChainMatch;
+export type ListenerFilter = envoy.config.listener.v3.IListenerFilter;
+
+const { HttpInspector } = envoy.extensions.filters.listener.http_inspector.v3;
+const { TlsInspector } = envoy.extensions.filters.listener.tls_inspector.v3;
+const { OriginalDst } = envoy.extensions.filters.listener.original_dst.v3;
+
+export const INBOUND = 1;
+export const OUTBOUND = 2;
+
+/** What the HTTP inspector says of plain HTTP. */
+export const PLAINTEXT_HTTP = ["http/1.1", "h2c"];
+export const RAW_BUFFER = "raw_buffer";
+export const TLS = "tls";
+
+/** Bytes that are read at first; a longer ClientHello makes the buffer grow. */
+const TLS_INSPECTOR_BUFFER = 512;
+
+export function tlsInspector(): ListenerFilter {
+  return {
+    name: "envoy.filters.listener.tls_inspector",
+    typedConfig: any("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector", TlsInspector, {
+      initialReadBufferSize: { value: TLS_INSPECTOR_BUFFER },
+    }),
+  };
+}
+
+export function httpInspector(): ListenerFilter {
+  return {
+    name: "envoy.filters.listener.http_inspector",
+    typedConfig: any("envoy.extensions.filters.listener.http_inspector.v3.HttpInspector", HttpInspector, {}),
+  };
+}
+
+export function originalDst(): ListenerFilter {
+  return {
+    name: "envoy.filters.listener.original_dst",
+    typedConfig: any("envoy.extensions.filters.listener.original_dst.v3.OriginalDst", OriginalDst, {}),
+  };
+}
+
+/** True when a chain takes whatever no other one does. */
+export function matchesAll(chain: FilterChain): boolean {
+  const m = chain.filterChainMatch;
+  return (
+    !m ||
+    (!m.destinationPort &&
+      !m.prefixRanges?.length &&
+      !m.serverNames?.length &&
+      !m.applicationProtocols?.length &&
+      !m.transportProtocol &&
+      !m.sourcePrefixRanges?.length)
+  );
+}
+
+/** True when the chain can only be found by looking at TLS's first message. */
+export function needsTlsInspector(chain: FilterChain): boolean {
+  const m = chain.filterChainMatch;
+  return !!m && (m.transportProtocol === TLS || (m.serverNames?.length ?? 0) > 0);
+}
+
+/** True when the chain can only be found by looking whether HTTP comes. */
+export function needsHttpInspector(chain: FilterChain): boolean {
+  return chain.filterChainMatch?.applicationProtocols?.includes("h2c") ?? false;
+}
+
+/** Filters of a chain in a list that the codec may keep. */
+export function chainOf(filters: readonly NamedFilter[], more: FilterChain = {}): FilterChain {
+  return { ...more, filters: [...filters] };
+}

@@ -1,0 +1,209 @@
+// The listeners of a sidecar that take what comes to its application. Worker threads.
+import type { envoy } from "../../../shared/gen/envoy.js";
+import type { Protocol, ServicePort } from "../../../shared/model/service.ts";
+import { durationMs, parseDuration } from "../../encode/values.ts";
+import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
+import { httpFilters } from "../../filters/http-filters.ts";
+import { networkPolicies } from "../../filters/network-policies.ts";
+import { type NamedFilter, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { tcpProxy, tcpTo } from "../../filters/tcp-proxy.ts";
+import { accessLogs, httpStatsFilters } from "../../filters/telemetry.ts";
+import { meshServerTlsSocket } from "../../filters/tls-context.ts";
+import { inboundRoute } from "../../routing/default-routes.ts";
+import { type InboundPort, inboundPorts } from "../../scope/inbound-ports.ts";
+import { type MtlsMode, workloadMtls } from "../../scope/peer-authentication.ts";
+import type { ProxyScope } from "../../scope/proxy-scope.ts";
+import type { GenerateInput } from "../generator.ts";
+import { chainOf, type FilterChain, type FilterChainMatch } from "./filter-chain.ts";
+import { type InboundMatch, inboundMatches } from "./inbound-match.ts";
+import { protocolFilters } from "./network-filters.ts";
+import { wildcardAddress } from "./outbound.ts";
+
+/** What one port's chains lead to. */
+interface InboundTarget {
+  /** Name of the chains. */
+  readonly name: string;
+  /** Name of HTTP chains, where it is another one. */
+  readonly httpName: string;
+  /** 0 where the chains are for all ports that have none of their own. */
+  readonly port: number;
+  readonly protocol: Protocol;
+  readonly cluster: string;
+  readonly httpStatPrefix: string;
+  readonly routeName: string;
+  readonly virtualHost: string;
+  readonly operation: string;
+}
+
+export const PASSTHROUGH_CLUSTER = "InboundPassthroughCluster";
+
+/** A listener of its own, which a Sidecar's ingress with an address asks for. */
+export interface BoundPort {
+  readonly inbound: InboundPort;
+  readonly chains: readonly FilterChain[];
+}
+
+export interface InboundChains {
+  /** Of the virtual inbound listener, without the one that keeps it from calling itself. */
+  readonly chains: FilterChain[];
+  readonly bound: readonly BoundPort[];
+  /** Ports of which a chain tells what comes; others are looked at. */
+  readonly explicitPorts: readonly number[];
+}
+
+/** All inbound chains of a sidecar. */
+export function inboundChains(input: GenerateInput, scope: ProxyScope): InboundChains {
+  const { ctx, view } = input;
+  const mtls = workloadMtls(ctx, view.namespace, view.labels);
+  const modeOf = (port: number): MtlsMode => mtls.ports.get(port) ?? mtls.mode;
+  const chains: FilterChain[] = [];
+  const bound: BoundPort[] = [];
+  const ports = inboundPorts(view, scope);
+  chains.push(...chainsFor(input, passthroughTarget(0), mtls.mode));
+  // Ports with an mTLS mode of their own that no service has pass traffic on, too.
+  for (const [port, mode] of [...mtls.ports].sort(([a], [b]) => a - b)) {
+    if (!ports.some((p) => p.targetPort === port)) chains.push(...chainsFor(input, passthroughTarget(port), mode));
+  }
+  for (const inbound of [...ports].sort((a, b) => a.targetPort - b.targetPort)) {
+    const own = chainsFor(input, targetOf(input, inbound), modeOf(inbound.targetPort));
+    if (inbound.bind !== "") bound.push({ inbound, chains: own.map(withoutPort) });
+    else chains.push(...own);
+  }
+  return {
+    chains,
+    bound,
+    explicitPorts: ports.filter((p) => p.port.protocol !== "Unsupported").map((p) => p.targetPort),
+  };
+}
+
+function withoutPort(chain: FilterChain): FilterChain {
+  const { destinationPort: _port, ...match } = chain.filterChainMatch ?? {};
+  return { ...chain, filterChainMatch: match };
+}
+
+function passthroughTarget(port: number): InboundTarget {
+  return {
+    name: "virtualInbound",
+    httpName: "virtualInbound-catchall-http",
+    port,
+    protocol: "Unsupported",
+    cluster: PASSTHROUGH_CLUSTER,
+    httpStatPrefix: `${PASSTHROUGH_CLUSTER};`,
+    routeName: PASSTHROUGH_CLUSTER,
+    virtualHost: "inbound|http|0",
+    operation: ":0/*",
+  };
+}
+
+function targetOf({ view }: GenerateInput, inbound: InboundPort): InboundTarget {
+  const bind = inbound.bind || wildcardAddress(view);
+  const first = inbound.targets[0];
+  const host = first ? first.hostname : "";
+  const port: ServicePort = inbound.port;
+  return {
+    name: `${bind}_${inbound.targetPort}`,
+    httpName: `${bind}_${inbound.targetPort}`,
+    port: inbound.targetPort,
+    protocol: port.protocol,
+    cluster: inbound.clusterName,
+    httpStatPrefix: `inbound_${bind}_${inbound.targetPort};`,
+    routeName: inbound.clusterName,
+    virtualHost: `inbound|http|${port.port}`,
+    operation: `${host}:${port.port}/*`,
+  };
+}
+
+function chainsFor(input: GenerateInput, target: InboundTarget, mode: MtlsMode): FilterChain[] {
+  return inboundMatches(target.protocol, mode).map((match) => {
+    const filterChainMatch: FilterChainMatch = {};
+    if (target.port !== 0) filterChainMatch.destinationPort = { value: target.port };
+    if (match.applicationProtocols) filterChainMatch.applicationProtocols = [...match.applicationProtocols];
+    if (match.transportProtocol) filterChainMatch.transportProtocol = match.transportProtocol;
+    const chain: FilterChain = {
+      name: match.http ? target.httpName : target.name,
+      filterChainMatch,
+    };
+    if (match.endsTls) chain.transportSocket = tlsSocket(input, match);
+    return chainOf(match.http ? httpFilterChain(input, target) : tcpFilterChain(input, target), chain);
+  });
+}
+
+function tlsSocket({ ctx, view }: GenerateInput, match: InboundMatch): envoy.config.core.v3.ITransportSocket {
+  const { mesh } = ctx.mesh;
+  const domains = [mesh.trustDomain ?? "cluster.local", ...(mesh.trustDomainAliases ?? [])];
+  return meshServerTlsSocket({
+    http: match.http,
+    trustDomains: ctx.mesh.features.skipValidateTrustDomain ? [] : domains,
+    metadata: view.metadata,
+    peerExchange: view.istioFilters,
+    ...(mesh.meshMTLS?.minProtocolVersion === "TLSV1_3" ? { minVersion: 4 } : {}),
+    ...(mesh.meshMTLS?.cipherSuites?.length ? { ciphers: mesh.meshMTLS.cipherSuites } : {}),
+  });
+}
+
+function metadataExchange({ ctx, view }: GenerateInput): NamedFilter[] {
+  return view.istioFilters && ctx.mesh.features.metadataExchange ? [TCP_METADATA_EXCHANGE] : [];
+}
+
+function tcpFilterChain(input: GenerateInput, target: InboundTarget): NamedFilter[] {
+  const { ctx, view } = input;
+  const policies = networkPolicies(ctx, view, "inbound");
+  const proxy = tcpProxy({ statPrefix: target.cluster, cluster: target.cluster, ...policies.tcpProxy });
+  return [
+    ...metadataExchange(input),
+    ...policies.filters,
+    ...protocolFilters(ctx, target.protocol, target.cluster, target.cluster, proxy, view.istioFilters),
+  ];
+}
+
+const APPEND_FORWARD = 2;
+
+function httpFilterChain(input: GenerateInput, target: InboundTarget): NamedFilter[] {
+  const { ctx, view } = input;
+  const retries = ctx.mesh.mesh.defaultInboundHttpRetryPolicy;
+  const accessLog = accessLogs(ctx, view, "http");
+  const extra: ConnectionManager = {
+    forwardClientCertDetails: APPEND_FORWARD,
+    setCurrentClientCertDetails: { subject: { value: true }, uri: true, dns: true },
+    serverName: "istio-envoy",
+    ...(accessLog.length > 0 ? { accessLog } : {}),
+  };
+  const manager = connectionManager(ctx, view, {
+    statPrefix: target.httpStatPrefix,
+    httpFilters: httpFilters(ctx, view, {
+      direction: "inbound",
+      grpcWeb: target.protocol === "GRPC-Web",
+      stats: httpStatsFilters(ctx, view, "inbound"),
+    }),
+    routes: {
+      config: {
+        name: target.routeName,
+        validateClusters: { value: false },
+        virtualHosts: [
+          {
+            name: target.virtualHost,
+            domains: ["*"],
+            routes: [inboundRoute(target.cluster, target.operation, retries)],
+          },
+        ],
+      },
+    },
+    useRemoteAddress: false,
+    extra,
+  });
+  return [...metadataExchange(input), manager];
+}
+
+/** The chain that ends calls of the listener to itself. */
+export function blackHoleChain(input: GenerateInput, port: number): FilterChain {
+  const { ctx, view } = input;
+  const policies = networkPolicies(ctx, view, "inbound");
+  return chainOf([...metadataExchange(input), ...policies.filters, tcpTo("BlackHoleCluster", policies.tcpProxy)], {
+    name: "virtualInbound-blackhole",
+    filterChainMatch: { destinationPort: { value: port } },
+  });
+}
+
+export function detectionTimeout(input: GenerateInput): ReturnType<typeof durationMs> {
+  return parseDuration(input.ctx.mesh.mesh.protocolDetectionTimeout) ?? durationMs(0);
+}

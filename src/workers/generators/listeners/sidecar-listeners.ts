@@ -1,0 +1,173 @@
+// Puts a sidecar's filter chains into listeners: outbound ones, and the two that iptables lead to. Worker threads.
+import type { envoy } from "../../../shared/gen/envoy.js";
+import { networkPolicies } from "../../filters/network-policies.ts";
+import { tcpTo } from "../../filters/tcp-proxy.ts";
+import { listenerAccessLogs } from "../../filters/telemetry.ts";
+import type { ProxyScope } from "../../scope/proxy-scope.ts";
+import type { GenerateInput } from "../generator.ts";
+import {
+  chainOf,
+  type FilterChain,
+  httpInspector,
+  INBOUND,
+  type Listener,
+  type ListenerFilter,
+  matchesAll,
+  needsHttpInspector,
+  needsTlsInspector,
+  OUTBOUND,
+  originalDst,
+  tlsInspector,
+} from "./filter-chain.ts";
+import { blackHoleChain, detectionTimeout, type InboundChains, inboundChains } from "./inbound.ts";
+import { type OutboundListener, outboundListeners, wildcardAddress } from "./outbound.ts";
+
+const OUTBOUND_PORT = 15001;
+const INBOUND_PORT = 15006;
+
+export function sidecarListeners(input: GenerateInput, scope: ProxyScope): Listener[] {
+  const capture = input.view.metadata.interceptionMode !== "NONE";
+  const outbound = [...outboundListeners(input, scope).values()].map((l) => outboundListener(input, scope, l, capture));
+  const inbound = inboundChains(input, scope);
+  if (!capture) return [...boundListeners(input, inbound, false), ...outbound];
+  return [
+    virtualOutbound(input, scope),
+    virtualInbound(input, inbound),
+    ...boundListeners(input, inbound, true),
+    ...outbound,
+  ];
+}
+
+function socketAddress(address: string, port: number): envoy.config.core.v3.IAddress {
+  return { socketAddress: { address, portValue: port } };
+}
+
+function outboundListener(input: GenerateInput, scope: ProxyScope, own: OutboundListener, capture: boolean): Listener {
+  const wildcard = own.bind === wildcardAddress(input.view);
+  const chains: FilterChain[] = [...(own.http ? [own.http] : []), ...own.tcp.values()];
+  const listener: Listener = {
+    name: `${own.bind}_${own.port}`,
+    address: socketAddress(own.bind, own.port),
+    trafficDirection: OUTBOUND,
+    bindToPort: { value: !capture },
+    listenerFiltersTimeout: detectionTimeout(input),
+    continueOnListenerFiltersTimeout: true,
+    ...transparency(input),
+  };
+  const accessLog = listenerAccessLogs(input.ctx);
+  if (accessLog.length > 0) listener.accessLog = accessLog;
+  const all = chains.findIndex(matchesAll);
+  if (all >= 0 && chains.length > 1) {
+    listener.defaultFilterChain = chains[all]!;
+    chains.splice(all, 1);
+  } else if (all < 0 && wildcard) {
+    // Traffic to hosts that the mesh doesn't know may come to the same port.
+    listener.defaultFilterChain = passthroughChain(input, scope);
+  }
+  listener.filterChains = chains;
+  const filters: ListenerFilter[] = [];
+  if (chains.some(needsTlsInspector)) filters.push(tlsInspector());
+  if (chains.some(needsHttpInspector)) filters.push(httpInspector());
+  if (filters.length > 0) listener.listenerFilters = filters;
+  return listener;
+}
+
+/** Everything as it came, or to nowhere where only known hosts may be reached. */
+function passthroughFilters(input: GenerateInput, scope: ProxyScope): FilterChain {
+  const cluster = scope.outboundPolicy === "ALLOW_ANY" ? "PassthroughCluster" : "BlackHoleCluster";
+  const policies = networkPolicies(input.ctx, input.view, "outbound");
+  return chainOf([...policies.filters, tcpTo(cluster, policies.tcpProxy)]);
+}
+
+function passthroughChain(input: GenerateInput, scope: ProxyScope): FilterChain {
+  return { ...passthroughFilters(input, scope), name: "PassthroughFilterChain", filterChainMatch: {} };
+}
+
+function virtualOutbound(input: GenerateInput, scope: ProxyScope): Listener {
+  const { ctx, view } = input;
+  const port = ctx.mesh.mesh.proxyListenPort ?? OUTBOUND_PORT;
+  const policies = networkPolicies(ctx, view, "outbound");
+  const accessLog = listenerAccessLogs(ctx);
+  return {
+    name: "virtualOutbound",
+    address: socketAddress(wildcardAddress(view), port),
+    trafficDirection: OUTBOUND,
+    useOriginalDst: { value: true },
+    ...transparency(input),
+    ...perSocketEvent(input),
+    ...(accessLog.length > 0 ? { accessLog } : {}),
+    filterChains: [
+      chainOf([...policies.filters, tcpTo("BlackHoleCluster", policies.tcpProxy)], {
+        name: "virtualOutbound-blackhole",
+        filterChainMatch: { destinationPort: { value: port } },
+      }),
+      { ...passthroughFilters(input, scope), name: "virtualOutbound-catchall-tcp" },
+    ],
+  };
+}
+
+function virtualInbound(input: GenerateInput, inbound: InboundChains): Listener {
+  const { ctx, view } = input;
+  const port = ctx.mesh.mesh.proxyInboundListenPort ?? INBOUND_PORT;
+  const chains = [blackHoleChain(input, port), ...inbound.chains];
+  const accessLog = listenerAccessLogs(ctx);
+  return {
+    name: "virtualInbound",
+    address: socketAddress(wildcardAddress(view), port),
+    trafficDirection: INBOUND,
+    listenerFiltersTimeout: detectionTimeout(input),
+    continueOnListenerFiltersTimeout: true,
+    ...transparency(input),
+    ...perSocketEvent(input),
+    ...(accessLog.length > 0 ? { accessLog } : {}),
+    filterChains: chains,
+    listenerFilters: [originalDst(), ...inspectors(chains)],
+  };
+}
+
+/** Inspectors, switched off at the ports whose chains don't need them. */
+function inspectors(chains: readonly FilterChain[]): ListenerFilter[] {
+  const out: ListenerFilter[] = [];
+  const add = (filter: ListenerFilter, needs: (chain: FilterChain) => boolean): void => {
+    if (!chains.some(needs)) return;
+    const ports = new Map<number, boolean>();
+    for (const chain of chains) {
+      const port = chain.filterChainMatch?.destinationPort?.value ?? 0;
+      if (port !== 0) ports.set(port, (ports.get(port) ?? false) || needs(chain));
+    }
+    const disabled = [...ports].filter(([, needed]) => !needed).map(([port]) => port);
+    out.push({ ...filter, ...disabledAt(disabled.sort((a, b) => a - b)) });
+  };
+  add(tlsInspector(), needsTlsInspector);
+  add(httpInspector(), needsHttpInspector);
+  return out;
+}
+
+function disabledAt(ports: readonly number[]): ListenerFilter {
+  const ranges = ports.map((port) => ({ destinationPortRange: { start: port, end: port + 1 } }));
+  if (ranges.length === 0) return {};
+  return { filterDisabled: ranges.length === 1 ? ranges[0]! : { orMatch: { rules: ranges } } };
+}
+
+function boundListeners(input: GenerateInput, inbound: InboundChains, capture: boolean): Listener[] {
+  return inbound.bound.map(({ inbound: port, chains }) => ({
+    name: `${port.bind}_${port.targetPort}`,
+    address: socketAddress(port.bind, port.targetPort),
+    trafficDirection: INBOUND,
+    listenerFiltersTimeout: detectionTimeout(input),
+    continueOnListenerFiltersTimeout: true,
+    ...(capture ? {} : { bindToPort: { value: true } }),
+    filterChains: [...chains],
+    listenerFilters: inspectors(chains),
+  }));
+}
+
+/** TPROXY keeps the client's address on the way to the application. */
+function transparency({ view }: GenerateInput): Listener {
+  return view.metadata.interceptionMode === "TPROXY" ? { transparent: { value: true } } : {};
+}
+
+function perSocketEvent({ ctx }: GenerateInput): Listener {
+  const n = ctx.mesh.features.maxConnectionsPerSocketEventLoop;
+  return n > 0 ? { maxConnectionsToAcceptPerSocketEvent: { value: n } } : {};
+}
