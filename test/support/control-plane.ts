@@ -3,6 +3,7 @@
 import type { Environment } from "../../src/main/config/features.ts";
 import { parseOptions } from "../../src/main/config/options.ts";
 import { startControlPlane } from "../../src/main/control-plane.ts";
+import type { WorkerPool } from "../../src/main/pool/worker-pool.ts";
 import { createLogging, type LogLevel } from "../../src/main/telemetry/log.ts";
 
 export interface TestMesh {
@@ -24,6 +25,10 @@ export interface RunningControlPlane {
   readonly grpc: string;
   /** `http://127.0.0.1:PORT` of the debug server. */
   readonly http: string;
+  /** As `http`, of the monitoring server; "" when `flags` don't turn it on. */
+  readonly monitoring: string;
+  /** The worker threads, to count and to kill. */
+  readonly pool: WorkerPool;
   close(): Promise<void>;
 }
 
@@ -51,11 +56,13 @@ export async function startTestControlPlane(mesh: TestMesh): Promise<RunningCont
     write: mesh.log ?? (() => undefined),
   });
   const running = await startControlPlane(options, { logging });
-  const { grpc, http } = running.addresses;
+  const { grpc, http, monitoring } = running.addresses;
   if (!grpc || !http) throw new Error("the control plane has no address");
   return {
     grpc: `127.0.0.1:${grpc.port}`,
     http: `http://127.0.0.1:${http.port}`,
+    monitoring: monitoring ? `http://127.0.0.1:${monitoring.port}` : "",
+    pool: running.pool,
     close: () => running.close(),
   };
 }
