@@ -187,7 +187,7 @@ export class Registry {
   private joinEntryEndpoints(owner: string, entry: ServiceEntryObject, collector: ChangeCollector): void {
     const selector = entry.spec.workloadSelector?.labels;
     const selected = selector ? this.selectWorkloads(entry.meta.namespace, selector) : [];
-    const ctx = { ...this.context(), clusterId: this.settings.clusterId };
+    const ctx = { ...this.context(), labelCanonical: this.settings.features.labelCanonicalForExternal };
     for (const record of this.services.ownedBy(owner)) {
       this.putEndpoints(record, owner, endpointsOfEntry(entry, record.hostname, selected, ctx), collector);
     }

@@ -3,6 +3,7 @@
 import type { Networking_ServiceEntry, Networking_ServicePort } from "../../shared/gen/istio.js";
 import type { ConfigObject } from "../../shared/model/config.ts";
 import { type EndpointRecord, parseProtocol, type Resolution, type ServiceRecord } from "../../shared/model/service.ts";
+import { canonicalName, canonicalRevision } from "../../shared/names/canonical.ts";
 import { isWildcard } from "../../shared/names/hostname.ts";
 import { inlineWorkload, type Workload, type WorkloadContext } from "./workloads.ts";
 
@@ -74,7 +75,7 @@ export function endpointsOfEntry(
   config: ServiceEntryObject,
   hostname: string,
   selected: readonly Workload[],
-  ctx: WorkloadContext & { readonly clusterId: string },
+  ctx: WorkloadContext & { readonly clusterId: string; readonly labelCanonical: boolean },
 ): EndpointRecord[] {
   const { meta, spec } = config;
   const ports = spec.ports ?? [];
@@ -91,6 +92,10 @@ export function endpointsOfEntry(
     once = isWildcard(hostname) ? [] : ports.map((port) => hostItself(hostname, port, config, ctx.clusterId));
   } else {
     once = [];
+  }
+  if (ctx.labelCanonical && (spec.location ?? "MESH_EXTERNAL") === "MESH_EXTERNAL") {
+    const canonical = canonicalLabels(config);
+    once = once.map((ep) => ({ ...ep, labels: { ...canonical, ...ep.labels } }));
   }
   // Istio has one service for each address of an entry, and the endpoints of each of them behind the host.
   const copies = Math.max(1, (spec.addresses ?? []).length);
@@ -147,6 +152,15 @@ function hostItself(
   };
 }
 
+/** Labels by which telemetry groups the endpoints of an external service: those of the entry, else its name. */
+function canonicalLabels({ meta }: ServiceEntryObject): Record<string, string> {
+  const revision = canonicalRevision(meta.labels);
+  return {
+    "service.istio.io/canonical-name": canonicalName(meta.labels, meta.name),
+    ...(revision ? { "service.istio.io/canonical-revision": revision } : {}),
+  };
+}
+
 /** A block of a single address is that address. */
 function trimHostMask(address: string): string {
   const [ip = "", bits] = address.split("/");
@@ -156,6 +170,7 @@ function trimHostMask(address: string): string {
 
 /** What the allocator has written into the entry's status for a host. */
 function allocatedAddresses(config: ServiceEntryObject, hostname: string): { ipv4: string; ipv6: string } {
+  if (config.meta.labels["networking.istio.io/enable-autoallocate-ip"] === "false") return { ipv4: "", ipv6: "" };
   const status = config.status as { addresses?: readonly { value?: string; host?: string }[] } | undefined;
   let ipv4 = "";
   let ipv6 = "";

@@ -4,6 +4,7 @@ import type { ProxyView } from "../../shared/model/view.ts";
 import type { PushContext } from "../context/push-context.ts";
 import { any } from "../encode/values.ts";
 import { INBOUND_PEER_METADATA, type NamedFilter, OUTBOUND_PEER_METADATA } from "./peer-metadata.ts";
+import { STATEFUL_SESSION } from "./stateful-session.ts";
 
 const { HTTPFault } = envoy.extensions.filters.http.fault.v3;
 const { Cors } = envoy.extensions.filters.http.cors.v3;
@@ -78,6 +79,8 @@ export function httpFilters(ctx: PushContext, view: ProxyView, options: HttpFilt
   if (options.grpcWeb) out.push(GRPC_WEB);
   out.push(GRPC_STATS);
   if (view.istioFilters && features.alpnFilter && options.direction !== "inbound") out.push(ALPN);
-  out.push(FAULT, CORS, ...(options.stats ?? []), ROUTER);
+  out.push(FAULT, CORS);
+  if (features.persistentSessionFilter && options.direction !== "inbound") out.push(STATEFUL_SESSION);
+  out.push(...(options.stats ?? []), ROUTER);
   return out;
 }

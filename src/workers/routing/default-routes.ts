@@ -32,8 +32,13 @@ export function defaultOutboundRoute(
 }
 
 /** Everything to a cluster of the application beside the proxy. Only what never reached it is tried again. */
-export function inboundRoute(cluster: string, operation: string, retries: Networking_HTTPRetry | undefined): Route {
-  const own = retries ? retryPolicy(retries, true) : { retryOn: "reset-before-request", numRetries: { value: 2 } };
+export function inboundRoute(
+  cluster: string,
+  operation: string,
+  retry: { readonly retries: Networking_HTTPRetry | undefined; readonly enabled: boolean },
+): Route {
+  const byDefault = { retryOn: "reset-before-request", numRetries: { value: 2 } };
+  const policy = retry.retries ? retryPolicy(retry.retries, true) : retry.enabled ? byDefault : null;
   return {
     name: "default",
     match: { prefix: "/" },
@@ -42,7 +47,7 @@ export function inboundRoute(cluster: string, operation: string, retries: Networ
       cluster,
       timeout: ZERO_DURATION,
       maxStreamDuration: { maxStreamDuration: ZERO_DURATION, grpcTimeoutHeaderMax: ZERO_DURATION },
-      ...(own ? { retryPolicy: own } : {}),
+      ...(policy ? { retryPolicy: policy } : {}),
     },
   };
 }

@@ -194,7 +194,7 @@ function checkDnsEndpoints(
 }
 
 /** Hosts are resolved as requests name them. */
-function checkDynamicDns(report: Report, entry: Networking_ServiceEntry, { meta, features }: RuleInput): void {
+function checkDynamicDns(report: Report, entry: Networking_ServiceEntry, { meta }: RuleInput): void {
   if ((entry.endpoints ?? []).length > 0) {
     reject(report, "spec.endpoints", "no endpoints should be provided for resolution type DYNAMIC_DNS");
   }
@@ -217,10 +217,8 @@ function checkDynamicDns(report: Report, entry: Networking_ServiceEntry, { meta,
       reject(report, `spec.ports[${i}]`, "port cannot be nil");
       continue;
     }
-    const tls = features.wildcardHostServiceEntriesForTls && isTlsProtocol(port.protocol);
-    if (!isHttpProtocol(port.protocol) && !tls) {
-      const allowed = features.wildcardHostServiceEntriesForTls ? "HTTP or TLS" : "HTTP";
-      reject(report, `spec.ports[${i}].protocol`, `resolution type DYNAMIC_DNS needs ports of ${allowed} protocols`);
+    if (!isHttpProtocol(port.protocol) && !isTlsProtocol(port.protocol)) {
+      reject(report, `spec.ports[${i}].protocol`, "resolution type DYNAMIC_DNS needs ports of HTTP or TLS protocols");
     }
   }
 }

@@ -69,9 +69,15 @@ function originalDestination({ ctx }: GenerateInput, name: string): Cluster {
   return cluster;
 }
 
-function bindConfig({ view }: GenerateInput): envoy.config.core.v3.IBindConfig {
-  const { ipv4 } = view.ipFamilies;
-  return { sourceAddress: { address: ipv4 ? PASSTHROUGH_V4 : PASSTHROUGH_V6, portValue: 0 } };
+function bindConfig({ ctx, view }: GenerateInput): envoy.config.core.v3.IBindConfig {
+  const { ipv4, ipv6 } = view.ipFamilies;
+  const out: envoy.config.core.v3.IBindConfig = {
+    sourceAddress: { address: ipv4 ? PASSTHROUGH_V4 : PASSTHROUGH_V6, portValue: 0 },
+  };
+  if (ipv4 && ipv6 && ctx.mesh.features.dualStack) {
+    out.extraSourceAddresses = [{ address: { address: PASSTHROUGH_V6, portValue: 0 } }];
+  }
+  return out;
 }
 
 /** The cluster of one port of the application. */

@@ -1,6 +1,6 @@
 // The listeners of a sidecar that take what comes to its application. Worker threads.
 import type { envoy } from "../../../shared/gen/envoy.js";
-import type { Protocol, ServicePort } from "../../../shared/model/service.ts";
+import { isHttp2, type Protocol, type ServicePort } from "../../../shared/model/service.ts";
 import { durationMs, parseDuration } from "../../encode/values.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
@@ -160,12 +160,13 @@ const APPEND_FORWARD = 2;
 
 function httpFilterChain(input: GenerateInput, target: InboundTarget): NamedFilter[] {
   const { ctx, view } = input;
-  const retries = ctx.mesh.mesh.defaultInboundHttpRetryPolicy;
+  const http2 = isHttp2(target.protocol);
   const accessLog = accessLogs(ctx, view, "http");
   const extra: ConnectionManager = {
     forwardClientCertDetails: APPEND_FORWARD,
     setCurrentClientCertDetails: { subject: { value: true }, uri: true, dns: true },
     serverName: "istio-envoy",
+    ...(http2 ? { http2ProtocolOptions: {} } : {}),
     ...(accessLog.length > 0 ? { accessLog } : {}),
   };
   const manager = connectionManager(ctx, view, {
@@ -183,7 +184,13 @@ function httpFilterChain(input: GenerateInput, target: InboundTarget): NamedFilt
           {
             name: target.virtualHost,
             domains: ["*"],
-            routes: [inboundRoute(target.cluster, target.operation, retries)],
+            routes: [
+              inboundRoute(target.cluster, target.operation, {
+                retries: ctx.mesh.mesh.defaultInboundHttpRetryPolicy,
+                // A stream that ends is not tried again: gRPC clients do that themselves.
+                enabled: !http2,
+              }),
+            ],
           },
         ],
       },

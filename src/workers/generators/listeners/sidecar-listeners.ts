@@ -42,12 +42,22 @@ function socketAddress(address: string, port: number): envoy.config.core.v3.IAdd
   return { socketAddress: { address, portValue: port } };
 }
 
+/** The address to listen on, and for all of a dual-stack proxy's addresses also the other family's. */
+function listenOn({ ctx, view }: GenerateInput, bind: string, port: number): Listener {
+  const { ipv4, ipv6 } = view.ipFamilies;
+  const both = ipv4 && ipv6 && ctx.mesh.features.dualStack && bind === wildcardAddress(view);
+  return {
+    address: socketAddress(bind, port),
+    ...(both ? { additionalAddresses: [{ address: socketAddress("::", port) }] } : {}),
+  };
+}
+
 function outboundListener(input: GenerateInput, scope: ProxyScope, own: OutboundListener, capture: boolean): Listener {
   const wildcard = own.bind === wildcardAddress(input.view);
   const chains: FilterChain[] = [...(own.http ? [own.http] : []), ...own.tcp.values()];
   const listener: Listener = {
     name: `${own.bind}_${own.port}`,
-    address: socketAddress(own.bind, own.port),
+    ...listenOn(input, own.bind, own.port),
     trafficDirection: OUTBOUND,
     bindToPort: { value: !capture },
     listenerFiltersTimeout: detectionTimeout(input),
@@ -90,7 +100,7 @@ function virtualOutbound(input: GenerateInput, scope: ProxyScope): Listener {
   const accessLog = listenerAccessLogs(ctx);
   return {
     name: "virtualOutbound",
-    address: socketAddress(wildcardAddress(view), port),
+    ...listenOn(input, wildcardAddress(view), port),
     trafficDirection: OUTBOUND,
     useOriginalDst: { value: true },
     ...transparency(input),
@@ -113,7 +123,7 @@ function virtualInbound(input: GenerateInput, inbound: InboundChains): Listener 
   const accessLog = listenerAccessLogs(ctx);
   return {
     name: "virtualInbound",
-    address: socketAddress(wildcardAddress(view), port),
+    ...listenOn(input, wildcardAddress(view), port),
     trafficDirection: INBOUND,
     listenerFiltersTimeout: detectionTimeout(input),
     continueOnListenerFiltersTimeout: true,
@@ -152,7 +162,7 @@ function disabledAt(ports: readonly number[]): ListenerFilter {
 function boundListeners(input: GenerateInput, inbound: InboundChains, capture: boolean): Listener[] {
   return inbound.bound.map(({ inbound: port, chains }) => ({
     name: `${port.bind}_${port.targetPort}`,
-    address: socketAddress(port.bind, port.targetPort),
+    ...listenOn(input, port.bind, port.targetPort),
     trafficDirection: INBOUND,
     listenerFiltersTimeout: detectionTimeout(input),
     continueOnListenerFiltersTimeout: true,

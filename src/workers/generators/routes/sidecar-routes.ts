@@ -4,6 +4,7 @@ import type { ServiceRecord } from "../../../shared/model/service.ts";
 import { isAutoDetected, isHttp } from "../../../shared/model/service.ts";
 import { subsetKey } from "../../../shared/names/cluster-name.ts";
 import { compareSpecificity, isSubsetOf, isWildcard } from "../../../shared/names/hostname.ts";
+import { statefulSession } from "../../filters/stateful-session.ts";
 import { catchAllVirtualHost, defaultOutboundRoute, type VirtualHost } from "../../routing/default-routes.ts";
 import { bracketed, hostDomains } from "../../routing/domains.ts";
 import { hashPoliciesOf } from "../../routing/hash-policy.ts";
@@ -192,7 +193,14 @@ function toVirtualHosts(all: readonly HostRoutes[], input: GenerateInput): Virtu
     const domains = [...full, ...short.filter((d) => !known.has(d)), ...addresses].filter((d) => !taken.has(d));
     if (domains.length === 0) return;
     for (const domain of domains) taken.add(domain);
-    out.push({ name, domains, routes: [...r.routes], includeRequestAttemptCount: true });
+    const sessions = statefulSession(ctx, service);
+    out.push({
+      name,
+      domains,
+      routes: [...r.routes],
+      includeRequestAttemptCount: true,
+      ...(sessions ? { typedPerFilterConfig: sessions } : {}),
+    });
   };
   for (const r of all) {
     for (const host of r.hosts) add(host, r, undefined);
