@@ -68,6 +68,7 @@ export class WorkerPool {
 
   /** Tells all workers of a new snapshot; they take it up with their next task. */
   publish(snapshot: MeshSnapshot): void {
+    if (this.closing) return;
     this.channel.postMessage(snapshot.step);
   }
 
@@ -81,6 +82,8 @@ export class WorkerPool {
    * whole snapshot. Rejects with the MizzenError of the generator, or MIZZEN_ERR_WORKER_LOST after several deaths.
    */
   async generate(snapshot: MeshSnapshot, view: ProxyViewRef, wants: readonly ResourceWant[]): Promise<Generated> {
+    // A closed pool would start new threads.
+    if (this.closing) throw new MizzenError("MIZZEN_ERR_DRAINING", "the worker pool is closed");
     this.hold(snapshot.version, 1);
     try {
       let lost = 0;
