@@ -1,0 +1,39 @@
+// The cache of generated resources stays within its bounds and counts what it does.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ResourceCache } from "../../../src/main/cache/resource-cache.ts";
+import type { ResourceSet } from "../../../src/shared/model/resource.ts";
+
+function set(bytes: number): ResourceSet {
+  return { type: "CDS", resources: [{ name: "a", hash: "0", bytes: new Uint8Array(bytes) }] };
+}
+
+test("what was set is found, and reads are counted", () => {
+  const cache = new ResourceCache({ maxEntries: 10, maxBytes: 1_000_000 });
+  const one = set(10);
+  cache.set("a", one);
+  assert.equal(cache.get("a"), one);
+  assert.equal(cache.get("b"), undefined);
+  assert.deepEqual(cache.stats(), { entries: 1, bytes: 266, hits: 1, misses: 1, evictions: 0 });
+});
+
+test("the least recently used go first when entries or bytes are too many", () => {
+  const cache = new ResourceCache({ maxEntries: 3, maxBytes: 1_000_000 });
+  for (const key of ["a", "b", "c"]) cache.set(key, set(1));
+  cache.get("a");
+  cache.set("d", set(1));
+  assert.equal(cache.get("b"), undefined);
+  assert.notEqual(cache.get("a"), undefined);
+
+  const small = new ResourceCache({ maxEntries: 100, maxBytes: 2_000 });
+  for (let i = 0; i < 10; i++) small.set(String(i), set(500));
+  assert.equal(small.stats().bytes <= 2_000, true);
+  assert.equal(small.stats().evictions > 0, true);
+});
+
+test("clear empties it", () => {
+  const cache = new ResourceCache({ maxEntries: 3, maxBytes: 1_000 });
+  cache.set("a", set(1));
+  cache.clear();
+  assert.equal(cache.stats().entries, 0);
+});

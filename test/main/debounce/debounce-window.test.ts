@@ -1,0 +1,131 @@
+// When changes become a push: lone ones at once, storms together.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { DebounceWindow } from "../../../src/main/debounce/debounce-window.ts";
+import type { RegistryChange } from "../../../src/shared/model/push-request.ts";
+
+const OPTIONS = { afterMs: 100, maxMs: 1000, endpoints: true };
+
+function change(name: string): RegistryChange {
+  return {
+    configs: new Map([[name, { kind: "VirtualService", namespace: "default", name }]]),
+    services: new Map(),
+    endpoints: new Map(),
+    workloadAddresses: new Set(),
+    mesh: false,
+    reasons: new Map([["config", 1]]),
+  };
+}
+
+function endpoints(name: string): RegistryChange {
+  return {
+    ...change(name),
+    configs: new Map(),
+    endpoints: new Map([[name, { hostname: name, namespace: "default" }]]),
+  };
+}
+
+/** Lets time pass until the window gives something. */
+function nextPush(window: DebounceWindow): { at: number; names: string[]; merged: number } | undefined {
+  const at = window.nextDue();
+  if (at === undefined) return undefined;
+  assert.equal(window.due(at - 0.001), undefined, "not before its time");
+  const request = window.due(at)!;
+  return { at, names: [...request.change.configs.keys(), ...request.change.endpoints.keys()], merged: request.merged };
+}
+
+test("nothing is due without a change", () => {
+  const window = new DebounceWindow(OPTIONS);
+  assert.equal(window.nextDue(), undefined);
+  assert.equal(window.due(1_000_000), undefined);
+});
+
+test("a lone change goes out within 5 ms, with those that come along", () => {
+  const window = new DebounceWindow(OPTIONS);
+  window.offer(change("a"), 1000);
+  window.offer(change("b"), 1001);
+  const push = nextPush(window)!;
+  assert.equal(push.at <= 1005, true);
+  assert.deepEqual(push.names, ["a", "b"]);
+  assert.equal(push.merged, 2);
+  assert.equal(window.nextDue(), undefined);
+});
+
+test("changes soon after a push wait for quiet", () => {
+  const window = new DebounceWindow(OPTIONS);
+  window.offer(change("a"), 0);
+  nextPush(window);
+  window.offer(change("b"), 50);
+  window.offer(change("c"), 120);
+  window.offer(change("d"), 190);
+  assert.deepEqual(nextPush(window), { at: 290, names: ["b", "c", "d"], merged: 3 });
+});
+
+test("a storm is pushed after the longest wait, though it goes on", () => {
+  const window = new DebounceWindow(OPTIONS);
+  window.offer(change("first"), 0);
+  nextPush(window);
+  let now = 10;
+  for (; now < 1009; now += 50) window.offer(change(`c${now}`), now);
+  assert.equal(nextPush(window)?.at, 1010);
+});
+
+test("after a quiet time a change goes out at once again", () => {
+  const window = new DebounceWindow(OPTIONS);
+  window.offer(change("a"), 0);
+  nextPush(window);
+  window.offer(change("b"), 500);
+  assert.equal(nextPush(window)!.at <= 505, true);
+});
+
+test("without debouncing of endpoints, their changes never wait", () => {
+  const window = new DebounceWindow({ ...OPTIONS, endpoints: false });
+  window.offer(change("a"), 0);
+  nextPush(window);
+  window.offer(endpoints("e"), 10);
+  assert.equal(nextPush(window)!.at <= 15, true);
+  window.offer(change("b"), 20);
+  assert.equal(nextPush(window)!.at, 120);
+});
+
+test("the times of a request are those of its first and last change", () => {
+  const window = new DebounceWindow(OPTIONS);
+  window.offer(change("a"), 0);
+  nextPush(window);
+  window.offer(change("b"), 10);
+  window.offer(change("c"), 30);
+  const request = window.due(1000)!;
+  assert.equal(request.firstChangeMs, 10);
+  assert.equal(request.lastChangeMs, 30);
+  assert.equal(request.change.reasons.get("config"), 2);
+});
+
+test("no change is lost or pushed twice, and none waits longer than the longest time", () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 1, maxLength: 60 }), (gaps) => {
+      const window = new DebounceWindow(OPTIONS);
+      const pushed: string[] = [];
+      let now = 0;
+      const advance = (to: number): void => {
+        for (;;) {
+          const due = window.nextDue();
+          if (due === undefined || due > to) break;
+          const request = window.due(due)!;
+          assert.equal(due - request.firstChangeMs <= OPTIONS.maxMs, true);
+          pushed.push(...request.change.configs.keys());
+        }
+        now = to;
+      };
+      gaps.forEach((gap, i) => {
+        advance(now + gap);
+        window.offer(change(`c${i}`), now);
+      });
+      advance(now + 10_000);
+      assert.deepEqual(
+        pushed,
+        gaps.map((_, i) => `c${i}`),
+      );
+    }),
+  );
+});
