@@ -62,13 +62,12 @@ function readyAddress(child: ChildProcess): Promise<string> {
     child.once("exit", (code) => fail(`ended with status ${code}`));
     child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
       text = (text + chunk).slice(-20_000);
-      const line = text.split("\n").find((one) => one.includes('"msg":"ready"') && one.endsWith("}"));
+      const line = text.split("\n").find((one) => /"msg":"ready in /.test(one) && one.endsWith("}"));
       if (!line) return;
       clearTimeout(timer);
       child.removeAllListeners("exit");
       child.stdout?.removeAllListeners("data").resume();
-      const { grpc } = JSON.parse(line) as { grpc: { port: number } };
-      resolve(`127.0.0.1:${grpc.port}`);
+      resolve((JSON.parse(line) as { grpc: string }).grpc);
     });
   });
 }

@@ -67,13 +67,13 @@ export function testNode(
   };
 }
 
-/** Counters and gauges by name. */
+/** Counters and gauges by name; the `;` with which Istio's names of clusters end in statistics is left out. */
 export async function envoyStats(envoy: TestEnvoy): Promise<ReadonlyMap<string, number>> {
   const text = await envoy.admin("/stats");
   return new Map(
     text.split("\n").flatMap((line) => {
       const match = /^(.+): (\d+)$/.exec(line);
-      return match ? [[match[1]!, Number(match[2])] as const] : [];
+      return match ? [[match[1]!.replace(";.", "."), Number(match[2])] as const] : [];
     }),
   );
 }
