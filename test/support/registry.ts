@@ -3,6 +3,7 @@ import { parseFeatures } from "../../src/main/config/features.ts";
 import { defaultMeshSettings } from "../../src/main/config/mesh-settings.ts";
 import { Registry } from "../../src/main/registry/registry.ts";
 import type { ConfigObject, IstioKind, ObjectMeta } from "../../src/shared/model/config.ts";
+import type { KubeEndpoint, KubeEndpointSlice, KubeNode, KubePod, KubeService } from "../../src/shared/model/kube.ts";
 import type { MeshSettings } from "../../src/shared/model/mesh.ts";
 
 /** Settings of a mesh that nobody configured. */
@@ -51,4 +52,96 @@ export function serviceEntry(name: string, addresses: readonly string[]): Config
     ports: [{ number: 80, name: "http", protocol: "HTTP" }],
     endpoints: addresses.map((address) => ({ address })),
   });
+}
+
+/** A WorkloadEntry with labels that selectors may choose. */
+export function workloadEntry(
+  name: string,
+  address: string,
+  labels: Readonly<Record<string, string>>,
+  more: object = {},
+): ConfigObject {
+  return config("WorkloadEntry", name, { address, labels, ...more });
+}
+
+const ORIGIN = { source: "test" };
+
+/** A ClusterIP service of port 80 to the named port `web` of pods labelled `app: NAME`. */
+export function kubeService(name: string, more: Partial<KubeService> = {}): KubeService {
+  return {
+    kind: "Service",
+    meta: meta(name),
+    origin: ORIGIN,
+    type: "ClusterIP",
+    clusterIPs: ["10.96.0.1"],
+    externalName: "",
+    externalIPs: [],
+    loadBalancerAddresses: [],
+    selector: { app: name },
+    ports: [{ name: "http-web", protocol: "TCP", port: 80, targetPort: "web", nodePort: 0 }],
+    publishNotReadyAddresses: false,
+    trafficDistribution: "",
+    internalTrafficPolicy: "Cluster",
+    ...more,
+  };
+}
+
+export function kubeEndpoint(address: string, more: Partial<KubeEndpoint> = {}): KubeEndpoint {
+  return {
+    addresses: [address],
+    ready: true,
+    serving: true,
+    terminating: false,
+    podName: "",
+    nodeName: "",
+    zone: "",
+    hostname: "",
+    ...more,
+  };
+}
+
+export function kubeSlice(
+  name: string,
+  serviceName: string,
+  endpoints: readonly KubeEndpoint[],
+  more: Partial<KubeEndpointSlice> = {},
+): KubeEndpointSlice {
+  return {
+    kind: "EndpointSlice",
+    meta: meta(name),
+    origin: ORIGIN,
+    serviceName,
+    addressType: "IPv4",
+    ports: [{ name: "http-web", port: 8080, protocol: "TCP" }],
+    endpoints,
+    ...more,
+  };
+}
+
+export function kubePod(
+  name: string,
+  ip: string,
+  more: Partial<KubePod> & { labels?: Record<string, string> } = {},
+): KubePod {
+  const { labels = {}, ...rest } = more;
+  return {
+    kind: "Pod",
+    meta: meta(name, { labels }),
+    origin: ORIGIN,
+    phase: "Running",
+    ready: true,
+    ips: [ip],
+    nodeName: "",
+    serviceAccount: "default",
+    hostNetwork: false,
+    deleting: false,
+    namedPorts: [{ name: "web", port: 8080, protocol: "TCP" }],
+    workloadName: name,
+    workloadKind: "Deployment",
+    ...rest,
+  };
+}
+
+export function kubeNode(name: string, labels: Readonly<Record<string, string>>): KubeNode {
+  return { kind: "Node", meta: meta(name, { namespace: "", labels }), origin: ORIGIN, addresses: [] };
 }

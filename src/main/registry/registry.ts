@@ -103,12 +103,7 @@ export class Registry {
         }
         return;
       case "Node":
-        if (sameMeaning(before, after)) return;
-        for (const slice of this.objects.all<KubeEndpointSlice>("EndpointSlice")) {
-          if (slice.endpoints.some((e) => e.nodeName === name)) {
-            work.kube({ namespace: slice.meta.namespace, name: slice.serviceName });
-          }
-        }
+        if (!sameMeaning(before, after)) this.nodeChanged(name, work);
         return;
       case "Namespace":
         if (!sameMeaning(before, after)) collector.namespace();
@@ -120,6 +115,26 @@ export class Registry {
         return;
       default:
         if (ISTIO_KIND_SET.has(object.kind) && !sameMeaning(before, after)) collector.config(keyOf(object));
+    }
+  }
+
+  /** Endpoints have their locality from the node that they, or their pods, are on. */
+  private nodeChanged(node: string, work: JoinWork): void {
+    const pods = new Set<string>();
+    for (const pod of this.objects.all<KubePod>("Pod")) {
+      if (pod.nodeName !== node) continue;
+      const { namespace, name } = pod.meta;
+      pods.add(`${namespace}/${name}`);
+      for (const entry of this.objects.inNamespace<ServiceEntryObject & MeshObject>("ServiceEntry", namespace)) {
+        const selector = entry.spec.workloadSelector?.labels;
+        if (selector && labelsMatch(selector, pod.meta.labels)) work.entryEndpoints(entry.meta);
+      }
+    }
+    for (const slice of this.objects.all<KubeEndpointSlice>("EndpointSlice")) {
+      const { namespace } = slice.meta;
+      if (slice.endpoints.some((e) => e.nodeName === node || pods.has(`${namespace}/${e.podName}`))) {
+        work.kube({ namespace, name: slice.serviceName });
+      }
     }
   }
 
