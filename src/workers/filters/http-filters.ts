@@ -72,7 +72,7 @@ export interface HttpFilterOptions {
 export function httpFilters(ctx: PushContext, view: ProxyView, options: HttpFilterOptions): NamedFilter[] {
   const { features } = ctx.mesh;
   const out: NamedFilter[] = [];
-  if (view.istioFilters && features.metadataExchange && options.direction !== "gateway") {
+  if (view.istioFilters && features.metadataExchange) {
     out.push(options.direction === "inbound" ? INBOUND_PEER_METADATA : OUTBOUND_PEER_METADATA);
   }
   out.push(...(options.policies ?? []));

@@ -2,12 +2,14 @@
 import { envoy } from "../../../shared/gen/envoy.js";
 import { proxyScope } from "../../scope/proxy-scope.ts";
 import type { Generator } from "../generator.ts";
+import { gatewayListeners } from "./gateway-listeners.ts";
 import { sidecarListeners } from "./sidecar-listeners.ts";
 
 const { Listener } = envoy.config.listener.v3;
 
 export const generateListeners: Generator = (input, sink) => {
   const scope = proxyScope(input.ctx, input.view, input.viewId);
-  if (input.view.type !== "sidecar") return;
-  for (const listener of sidecarListeners(input, scope)) sink.add(listener.name!, Listener, listener);
+  const sidecar = input.view.type === "sidecar";
+  const listeners = sidecar ? sidecarListeners(input, scope) : gatewayListeners(input, scope);
+  for (const listener of listeners) sink.add(listener.name!, Listener, listener);
 };

@@ -1,0 +1,203 @@
+// A router's listeners: HTTP by route configuration, TLS by SNI, TCP by port. Worker threads.
+import { isHttp, type ServicePort } from "../../../shared/model/service.ts";
+import { sniName } from "../../../shared/names/cluster-name.ts";
+import { hostsMatch, isSubsetOf } from "../../../shared/names/hostname.ts";
+import { durationMs } from "../../encode/values.ts";
+import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
+import { httpFilters } from "../../filters/http-filters.ts";
+import { networkPolicies } from "../../filters/network-policies.ts";
+import { type NamedFilter, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { tcpTo } from "../../filters/tcp-proxy.ts";
+import { accessLogs, httpStatsFilters, listenerAccessLogs } from "../../filters/telemetry.ts";
+import { proxyConfigOf } from "../../filters/tracing.ts";
+import { endsTls, type GatewayListener, type GatewayServer, mergedGateway } from "../../scope/gateways.ts";
+import type { ProxyScope } from "../../scope/proxy-scope.ts";
+import { type VirtualService, virtualServicesFor } from "../../scope/virtual-services.ts";
+import type { GenerateInput } from "../generator.ts";
+import {
+  chainOf,
+  type FilterChain,
+  type FilterChainMatch,
+  type Listener,
+  needsTlsInspector,
+  OUTBOUND,
+  tlsInspector,
+} from "./filter-chain.ts";
+import { gatewayTlsSocket } from "./gateway-tls.ts";
+import { routeDestinations } from "./network-filters.ts";
+import { wildcardAddress } from "./outbound.ts";
+import { prefixRange } from "./tcp-chains.ts";
+
+/** ALPN of mesh mTLS, by which a router between networks knows it. */
+const MESH_ALPN = ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];
+
+export function gatewayListeners(input: GenerateInput, scope: ProxyScope): Listener[] {
+  const merged = mergedGateway(input.ctx, input.view, input.viewId);
+  return merged.listeners.flatMap((own): Listener[] => {
+    const chains = chainsOf(input, scope, own);
+    return chains.length > 0 ? [listener(input, own, chains)] : [];
+  });
+}
+
+function listener(input: GenerateInput, own: GatewayListener, chains: FilterChain[]): Listener {
+  const { ctx, view } = input;
+  const bind = own.bind || wildcardAddress(view);
+  const n = ctx.mesh.features.maxConnectionsPerSocketEventLoop;
+  const accessLog = listenerAccessLogs(ctx);
+  return {
+    name: `${bind}_${own.port}`,
+    address: { socketAddress: { address: bind, portValue: own.port } },
+    trafficDirection: OUTBOUND,
+    filterChains: chains,
+    ...(chains.some(needsTlsInspector) ? { listenerFilters: [tlsInspector()] } : {}),
+    ...(n > 0 ? { maxConnectionsToAcceptPerSocketEvent: { value: n } } : {}),
+    ...(accessLog.length > 0 ? { accessLog } : {}),
+  };
+}
+
+function chainsOf(input: GenerateInput, scope: ProxyScope, own: GatewayListener): FilterChain[] {
+  const first = own.servers[0]!;
+  // Servers without TLS share one chain: routes tell their hosts apart.
+  if (isHttp(first.protocol) && !endsTls(first.server)) return [timed(input, chainOf([manager(input, own, first)]))];
+  return own.servers.flatMap((server) => {
+    if (server.server.tls?.mode === "AUTO_PASSTHROUGH") return autoPassthrough(input, scope, server);
+    if (!endsTls(server.server)) return l4Chains(input, scope, server);
+    const http = server.protocol === "HTTPS";
+    const socket = gatewayTlsSocket(server.server, !http, input.view.istioFilters);
+    const names = sniNames(server.hosts.map((h) => h.host));
+    const exchange = server.server.tls?.mode === "ISTIO_MUTUAL" && !http ? metadataExchange(input) : [];
+    const ended = http ? [[manager(input, own, server)]] : tcpDestinations(input, scope, server);
+    return ended.map((filters) => {
+      const chain = chainOf([...exchange, ...filters], { transportSocket: socket });
+      return timed(input, names.length > 0 ? { ...chain, filterChainMatch: { serverNames: names } } : chain);
+    });
+  });
+}
+
+function timed(input: GenerateInput, chain: FilterChain): FilterChain {
+  const ms = input.ctx.mesh.features.gatewayTransportSocketConnectTimeoutMs;
+  return ms > 0 ? { ...chain, transportSocketConnectTimeout: durationMs(ms) } : chain;
+}
+
+/** Envoy has no name for "every name": such a server takes all TLS. */
+function sniNames(hosts: readonly string[]): string[] {
+  return hosts.includes("*") ? [] : [...new Set(hosts)].sort();
+}
+
+function metadataExchange({ ctx, view }: GenerateInput): NamedFilter[] {
+  return view.istioFilters && ctx.mesh.features.metadataExchange ? [TCP_METADATA_EXCHANGE] : [];
+}
+
+const CLIENT_CERT: Readonly<Record<string, number>> = {
+  SANITIZE: 0,
+  FORWARD_ONLY: 1,
+  APPEND_FORWARD: 2,
+  SANITIZE_SET: 3,
+  ALWAYS_FORWARD_ONLY: 4,
+};
+
+function manager(input: GenerateInput, own: GatewayListener, server: GatewayServer): NamedFilter {
+  const { ctx, view } = input;
+  const bind = own.bind || wildcardAddress(view);
+  const topology = proxyConfigOf(ctx, view).gatewayTopology;
+  const accessLog = accessLogs(ctx, view, "http");
+  const extra: ConnectionManager = {
+    forwardClientCertDetails: CLIENT_CERT[topology?.forwardClientCertDetails ?? ""] ?? CLIENT_CERT.SANITIZE_SET!,
+    setCurrentClientCertDetails: { subject: { value: true }, cert: true, uri: true, dns: true },
+    serverName: "istio-envoy",
+    httpProtocolOptions: {},
+    ...(topology?.numTrustedProxies ? { xffNumTrustedHops: topology.numTrustedProxies } : {}),
+    ...(accessLog.length > 0 ? { accessLog } : {}),
+  };
+  return connectionManager(ctx, view, {
+    statPrefix: `outbound_${bind}_${own.port};`,
+    httpFilters: httpFilters(ctx, view, {
+      direction: "gateway",
+      grpcWeb: server.protocol === "GRPC-Web",
+      stats: httpStatsFilters(ctx, view, "gateway"),
+    }),
+    routes: { name: server.routeName },
+    useRemoteAddress: true,
+    extra,
+  });
+}
+
+function servicePort(server: GatewayServer): ServicePort {
+  return { name: server.server.port?.name ?? "", port: server.serverPort, protocol: server.protocol };
+}
+
+function boundServices(input: GenerateInput, server: GatewayServer): VirtualService[] {
+  return virtualServicesFor(input.ctx, server.gateway, input.view.namespace).filter((vs) =>
+    server.hosts.some(
+      ({ namespace, host }) =>
+        (namespace === "*" || namespace === vs.namespace) && vs.hosts.some((own) => hostsMatch(own, host)),
+    ),
+  );
+}
+
+/** The filters of each TCP route that may lead on from a server. */
+function tcpDestinations(input: GenerateInput, scope: ProxyScope, server: GatewayServer): NamedFilter[][] {
+  const port = servicePort(server);
+  for (const vs of boundServices(input, server)) {
+    for (const tcp of vs.spec.tcp ?? []) {
+      const matches = tcp.match ?? [];
+      const applies = (m: (typeof matches)[number]): boolean =>
+        (!m.port || m.port === server.serverPort) && (!m.gateways?.length || m.gateways.includes(server.gateway));
+      if (matches.length === 0 || matches.some(applies)) {
+        return [routeDestinations(input, scope, tcp.route ?? [], port, vs)];
+      }
+    }
+  }
+  return [];
+}
+
+/** Plain TCP by port, and TLS that is passed through by its name. */
+function l4Chains(input: GenerateInput, scope: ProxyScope, server: GatewayServer): FilterChain[] {
+  if (!server.server.tls) {
+    return tcpDestinations(input, scope, server).map((filters) => timed(input, chainOf(filters)));
+  }
+  const port = servicePort(server);
+  const out: FilterChain[] = [];
+  for (const vs of boundServices(input, server)) {
+    for (const tls of vs.spec.tls ?? []) {
+      for (const match of tls.match ?? []) {
+        if (match.port && match.port !== server.serverPort) continue;
+        if (match.gateways?.length && !match.gateways.includes(server.gateway)) continue;
+        const names = (match.sniHosts ?? []).filter((sni) => server.hosts.some((h) => isSubsetOf(sni, h.host)));
+        if (names.length === 0) continue;
+        const filterChainMatch: FilterChainMatch = {};
+        const sni = sniNames(names);
+        if (sni.length > 0) filterChainMatch.serverNames = sni;
+        if (match.destinationSubnets?.length) {
+          filterChainMatch.prefixRanges = match.destinationSubnets.map(prefixRange);
+        }
+        out.push(
+          timed(input, chainOf(routeDestinations(input, scope, tls.route ?? [], port, vs), { filterChainMatch })),
+        );
+      }
+    }
+  }
+  return out;
+}
+
+/** Mesh traffic between networks goes on by the cluster that its SNI names, without ending TLS. */
+function autoPassthrough(input: GenerateInput, scope: ProxyScope, server: GatewayServer): FilterChain[] {
+  const { ctx, view } = input;
+  const policies = networkPolicies(ctx, view, "gateway");
+  const out: FilterChain[] = [];
+  for (const service of scope.services) {
+    if (service.meshExternal || service.resolution === "alias") continue;
+    if (!server.hosts.some((h) => isSubsetOf(service.hostname, h.host))) continue;
+    const subsets = scope.destinationRule(service)?.spec.subsets ?? [];
+    for (const port of service.ports) {
+      if (port.protocol === "UDP") continue;
+      for (const subset of ["", ...subsets.map((s) => s.name ?? "")]) {
+        const cluster = sniName("outbound", subset, service.hostname, port.port);
+        const filters = [...policies.filters, tcpTo(cluster, policies.tcpProxy)];
+        const filterChainMatch = { applicationProtocols: [...MESH_ALPN], serverNames: [cluster] };
+        out.push(timed(input, chainOf(filters, { filterChainMatch })));
+      }
+    }
+  }
+  return out;
+}
