@@ -100,10 +100,7 @@ test("a push that is over before all are told is over when they are", () => {
 test("a push without proxies says so", () => {
   const ledger = new PushLedger();
   ledger.begin(V2, REQUEST, 0, 101, 102);
-  assert.equal(
-    summarize(ledger.announced(V2, 0, 0, 103)!),
-    "no proxy is connected, for VirtualService/default/one",
-  );
+  assert.equal(summarize(ledger.announced(V2, 0, 0, 103)!), "no proxy is connected, for VirtualService/default/one");
 });
 
 test("only the latest pushes are kept, and what comes late for others is ignored", () => {
