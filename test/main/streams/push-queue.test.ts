@@ -1,0 +1,116 @@
+// The push queue serves each once, in order, a bounded number at a time.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { PushQueue } from "../../../src/main/streams/push-queue.ts";
+import { RateLimit } from "../../../src/main/streams/rate-limit.ts";
+
+/** A job that works until it is let go. */
+class Job {
+  started = 0;
+  private finish: (() => void)[] = [];
+  private readonly log: string[];
+  readonly name: string;
+
+  constructor(name: string, log: string[]) {
+    this.name = name;
+    this.log = log;
+  }
+
+  serve(): Promise<void> {
+    this.started++;
+    this.log.push(this.name);
+    return new Promise((resolve) => this.finish.push(resolve));
+  }
+
+  done(): Promise<void> {
+    this.finish.shift()!();
+    // The queue hears of it in a later turn.
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function setUp(limit: number) {
+  const log: string[] = [];
+  const errors: unknown[] = [];
+  const queue = new PushQueue({ limit, now: () => performance.now(), onError: (error) => errors.push(error) });
+  const job = (name: string): Job => new Job(name, log);
+  return { log, errors, queue, job };
+}
+
+test("no more than the limit are in work, and the others follow in order", async () => {
+  const { log, queue, job } = setUp(2);
+  const [a, b, c, d] = [job("a"), job("b"), job("c"), job("d")];
+  for (const j of [a, b, c, d]) queue.add(j);
+  assert.deepEqual(log, ["a", "b"]);
+  assert.equal(queue.size, 2);
+  assert.equal(queue.active, 2);
+  await b.done();
+  assert.deepEqual(log, ["a", "b", "c"]);
+  await a.done();
+  assert.deepEqual(log, ["a", "b", "c", "d"]);
+  await c.done();
+  await d.done();
+  await queue.whenIdle();
+});
+
+test("one that waits keeps its place, one that works comes again at the end, once", async () => {
+  const { log, queue, job } = setUp(1);
+  const [a, b, c] = [job("a"), job("b"), job("c")];
+  for (const j of [a, b, c, b, a, a, b]) queue.add(j);
+  await a.done();
+  await b.done();
+  await c.done();
+  await a.done();
+  await queue.whenIdle();
+  assert.deepEqual(log, ["a", "b", "c", "a"]);
+});
+
+test("one that is removed is not served, and a failure does not stop the queue", async () => {
+  const { log, errors, queue, job } = setUp(1);
+  const a = job("a");
+  const b = job("b");
+  queue.add(a);
+  queue.add(b);
+  queue.add({ serve: () => Promise.reject(new Error("broken")) });
+  const d = job("d");
+  queue.add(d);
+  queue.remove(b);
+  await a.done();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(log, ["a", "d"]);
+  assert.equal(errors.length, 1);
+  await d.done();
+  await queue.whenIdle();
+});
+
+test("long work lets the event loop turn", async () => {
+  const queue = new PushQueue({ limit: 4, now: () => performance.now(), onError: () => undefined });
+  let turned = 0;
+  let served = 0;
+  const busy = {
+    async serve(): Promise<void> {
+      const until = performance.now() + 3;
+      while (performance.now() < until);
+      served++;
+    },
+  };
+  const turn = (): void => {
+    turned++;
+    if (served < 30) setImmediate(turn);
+  };
+  setImmediate(turn);
+  for (let i = 0; i < 30; i++) queue.add({ serve: busy.serve });
+  await queue.whenIdle();
+  assert.equal(served, 30);
+  assert.equal(turned > 3, true, `${turned} turns`);
+});
+
+test("a token bucket lets some through at once, then as many as it gets", () => {
+  const limit = new RateLimit(10, 500);
+  const waits = Array.from({ length: 20 }, () => limit.reserve(0));
+  assert.deepEqual(waits.slice(0, 10), Array(10).fill(0));
+  assert.deepEqual(waits.slice(10, 15), [100, 200, 300, 400, 500]);
+  assert.deepEqual(waits.slice(15), Array(5).fill(undefined));
+  assert.equal(limit.reserve(1_000), 0, "half of a second later than the last one that waits");
+  assert.equal(limit.reserve(100_000), 0);
+});

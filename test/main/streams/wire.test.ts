@@ -1,0 +1,147 @@
+// The hand-written codecs agree with the generated ones.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { decodeDeltaRequest, decodeSotwRequest } from "../../../src/main/streams/request-wire.ts";
+import {
+  deltaResponse,
+  encodeControlPlane,
+  encodeDeltaResources,
+  encodeSotwResources,
+  sotwResponse,
+} from "../../../src/main/streams/response-wire.ts";
+import { MizzenError } from "../../../src/shared/errors.ts";
+import { envoy } from "../../../src/shared/gen/discovery.js";
+import type { EncodedResource } from "../../../src/shared/model/resource.ts";
+import { TYPE_URL } from "../../../src/shared/xds-types.ts";
+
+const { DiscoveryRequest, DeltaDiscoveryRequest, DiscoveryResponse, DeltaDiscoveryResponse } =
+  envoy.service.discovery.v3;
+
+const text = fc.string({ unit: "grapheme", maxLength: 20 });
+const status = fc.option(
+  fc.record({ code: fc.integer({ min: 0, max: 16 }), message: text }, { noNullPrototype: true }),
+  {
+    nil: undefined,
+  },
+);
+const node = fc.option(fc.record({ id: text, cluster: text }), { nil: undefined });
+
+test("state-of-the-world requests", () => {
+  fc.assert(
+    fc.property(
+      node,
+      text,
+      text,
+      fc.array(text),
+      text,
+      status,
+      (n, typeUrl, versionInfo, names, nonce, errorDetail) => {
+        const bytes = DiscoveryRequest.encode({
+          typeUrl,
+          versionInfo,
+          resourceNames: names,
+          responseNonce: nonce,
+          ...(n ? { node: n } : {}),
+          ...(errorDetail ? { errorDetail } : {}),
+        }).finish();
+        const request = decodeSotwRequest(bytes);
+        assert.equal(request.typeUrl, typeUrl);
+        assert.equal(request.versionInfo, versionInfo);
+        assert.deepEqual(request.names, names);
+        assert.equal(request.nonce, nonce);
+        assert.deepEqual(request.error, errorDetail);
+        assert.equal(request.node === undefined, n === undefined);
+        if (request.node) assert.equal(envoy.config.core.v3.Node.decode(request.node).id, n?.id);
+      },
+    ),
+  );
+});
+
+test("delta requests", () => {
+  const versions = fc.dictionary(text, text, { noNullPrototype: true });
+  fc.assert(
+    fc.property(fc.array(text), fc.array(text), versions, text, status, (subscribe, unsubscribe, initial, nonce, e) => {
+      const bytes = DeltaDiscoveryRequest.encode({
+        typeUrl: TYPE_URL.CDS,
+        resourceNamesSubscribe: subscribe,
+        resourceNamesUnsubscribe: unsubscribe,
+        initialResourceVersions: initial,
+        responseNonce: nonce,
+        ...(e ? { errorDetail: e } : {}),
+      }).finish();
+      const request = decodeDeltaRequest(bytes);
+      assert.deepEqual(request.subscribe, subscribe);
+      assert.deepEqual(request.unsubscribe, unsubscribe);
+      assert.deepEqual(Object.fromEntries(request.initialVersions), initial);
+      assert.equal(request.nonce, nonce);
+      assert.deepEqual(request.error, e);
+    }),
+  );
+});
+
+test("requests that are no messages are refused, unknown fields are not", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+      for (const decode of [decodeSotwRequest, decodeDeltaRequest]) {
+        try {
+          decode(bytes);
+        } catch (error) {
+          assert.equal(error instanceof MizzenError && error.code, "MIZZEN_ERR_PROTOCOL");
+        }
+      }
+    }),
+  );
+  // Field 100, a varint.
+  assert.equal(decodeSotwRequest(Buffer.from([0xa0, 0x06, 0x01])).typeUrl, "");
+});
+
+test("responses", () => {
+  const resource: fc.Arbitrary<EncodedResource> = fc.record(
+    {
+      name: fc.oneof(text, fc.string({ minLength: 120, maxLength: 140 })),
+      hash: fc.stringMatching(/^[0-9a-f]{16}$/),
+      bytes: fc.oneof(
+        fc.uint8Array({ maxLength: 20 }),
+        fc.integer({ min: 60, max: 20_000 }).map((size) => new Uint8Array(size).fill(7)),
+      ),
+    },
+    { noNullPrototype: true },
+  );
+  const controlPlane = encodeControlPlane("me");
+  fc.assert(
+    fc.property(
+      fc.array(resource, { maxLength: 8 }),
+      text,
+      text,
+      fc.array(text),
+      (resources, version, nonce, removed) => {
+        const header = { type: "RDS" as const, version, nonce, controlPlane };
+        const sotw = DiscoveryResponse.decode(sotwResponse(header, encodeSotwResources("RDS", resources)));
+        assert.equal(sotw.versionInfo, version);
+        assert.equal(sotw.nonce, nonce);
+        assert.equal(sotw.typeUrl, TYPE_URL.RDS);
+        assert.equal(sotw.controlPlane?.identifier, "me");
+        assert.equal(sotw.resources.length, resources.length);
+        sotw.resources.forEach((any, i) => {
+          assert.equal(any.type_url, TYPE_URL.RDS);
+          assert.deepEqual(new Uint8Array(any.value!), new Uint8Array(resources[i]!.bytes));
+        });
+
+        const delta = DeltaDiscoveryResponse.decode(
+          deltaResponse(header, encodeDeltaResources("RDS", resources), removed),
+        );
+        assert.equal(delta.systemVersionInfo, version);
+        assert.equal(delta.nonce, nonce);
+        assert.deepEqual(delta.removedResources, removed);
+        assert.equal(delta.controlPlane?.identifier, "me");
+        delta.resources.forEach((got, i) => {
+          assert.equal(got.name, resources[i]!.name);
+          assert.equal(got.version, resources[i]!.hash);
+          assert.deepEqual(new Uint8Array(got.resource!.value!), new Uint8Array(resources[i]!.bytes));
+        });
+        assert.equal(delta.resources.length, resources.length);
+      },
+    ),
+  );
+});
