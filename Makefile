@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 NODE_MINIMUM := 20.19
 
-.PHONY: help run test unit e2e conformance build gen install lint format check ci bench flame clean node
+.PHONY: help run test e2e conformance build install lint format check ci bench micro flame clean node
 
 help: ## Show this text
 	@echo "Mizzen: a service-mesh control plane for Istio configuration"
@@ -43,6 +43,9 @@ ci: ## Everything that CI runs
 
 bench: build ## Measure pushes over synthetic meshes (ARGS=--help says what can be chosen)
 	@node dist/bench/push/run.js $(ARGS)
+
+micro: build ## Measure single steps of a push (ARGS="--mesh m100")
+	@node dist/bench/micro/run.js $(ARGS)
 
 flame: build ## Flame graphs of the main thread and the workers under load, into .flame/
 	@node dist/bench/flame/run.js $(ARGS)

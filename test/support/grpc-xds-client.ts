@@ -3,7 +3,7 @@
 import grpc from "@grpc/grpc-js";
 import { register } from "@grpc/grpc-js-xds";
 
-const DEADLINE_MS = 4000;
+const DEADLINE_MS = 1500;
 
 register();
 const target = process.argv[2]!;
