@@ -25,7 +25,7 @@ export interface RunningControlPlane {
   readonly grpc: string;
   /** `http://127.0.0.1:PORT` of the debug server. */
   readonly http: string;
-  /** As `http`, of the monitoring server; "" when `flags` don't turn it on. */
+  /** As `http`, of the monitoring server. */
   readonly monitoring: string;
   /** The worker threads, to count and to kill. */
   readonly pool: WorkerPool;
@@ -41,7 +41,7 @@ export async function startTestControlPlane(mesh: TestMesh): Promise<RunningCont
     httpAddr: "127.0.0.1:0",
     secureGRPCAddr: "",
     httpsAddr: "",
-    monitoringAddr: "",
+    monitoringAddr: "127.0.0.1:0",
     shutdownDuration: "0s",
     workers: "1",
     meshConfig: mesh.meshConfig ?? "",
@@ -57,11 +57,11 @@ export async function startTestControlPlane(mesh: TestMesh): Promise<RunningCont
   });
   const running = await startControlPlane(options, { logging });
   const { grpc, http, monitoring } = running.addresses;
-  if (!grpc || !http) throw new Error("the control plane has no address");
+  if (!grpc || !http || !monitoring) throw new Error("the control plane has no address");
   return {
     grpc: `127.0.0.1:${grpc.port}`,
     http: `http://127.0.0.1:${http.port}`,
-    monitoring: monitoring ? `http://127.0.0.1:${monitoring.port}` : "",
+    monitoring: `http://127.0.0.1:${monitoring.port}`,
     pool: running.pool,
     close: () => running.close(),
   };

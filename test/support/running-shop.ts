@@ -48,7 +48,7 @@ export async function startShop(t: TestContext, mode: Mode, flags = {}): Promise
 
 /** No proxy has rejected anything, as far as the control plane knows. */
 export async function assertNothingRejected(server: RunningControlPlane): Promise<void> {
-  const metrics = await (await fetch(`${server.http}/metrics`)).text();
+  const metrics = await (await fetch(`${server.monitoring}/metrics`)).text();
   const rejects = metrics.split("\n").filter((line) => /^pilot_total_xds_rejects(\{.*\})? [1-9]/.test(line));
   assert.deepEqual(rejects, []);
 }
