@@ -1,17 +1,19 @@
 // The demo's console: log lines for people who watch. Pure.
 
-/** Fields that say nothing new in a demo with one proxy. */
-const HIDDEN = new Set(["level", "time", "scope", "msg"]);
+/** Fields that the line says already, or that say nothing new where one proxy follows one folder. */
+const HIDDEN = new Set(["level", "time", "scope", "msg", "merged", "variant", "peer"]);
 
-/** One JSON line of the log as `12:03:04.567  push  message  key=value …`. */
+/** One JSON line of the log as `12:03:04.567  push      RDS (1 resource) to 1 proxy in 8.8 ms, for …  key=value`. */
 export function consoleLine(json: string): string {
   const line = JSON.parse(json) as Record<string, unknown>;
-  const time = String(line.time).slice(11, 23);
-  const level = line.level === "info" || line.level === "debug" ? "" : `${String(line.level).toUpperCase()} `;
+  const { time, level, scope, msg } = line;
+  const prefix = `${scope}: `;
+  const text = String(msg).startsWith(prefix) ? String(msg).slice(prefix.length) : String(msg);
+  const loud = level === "info" || level === "debug" ? "" : `${String(level).toUpperCase()} `;
   const fields = Object.entries(line)
     .filter(([name, value]) => !HIDDEN.has(name) && value !== undefined)
     .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-  return `${[time, String(line.scope).padEnd(8), `${level}${line.msg}`, ...fields].join("  ")}\n`;
+  return `${[String(time).slice(11, 23), String(scope).padEnd(8), loud + text, ...fields].join("  ")}\n`;
 }
 
 export interface DemoPlaces {

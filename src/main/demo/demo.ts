@@ -136,6 +136,7 @@ async function startGateway(
 ): Promise<EnvoyProcess> {
   const { grpc } = controlPlane.addresses;
   if (!grpc) throw new MizzenError("MIZZEN_ERR_OPTIONS", "the demo's Envoy needs --grpcAddr");
+  const said = new Set<string>();
   return EnvoyProcess.start({
     binary,
     bootstrap: envoyBootstrap({
@@ -144,7 +145,11 @@ async function startGateway(
       mode: "delta",
       admin: { address: "127.0.0.1", port: 0 },
     }),
-    onLog: (line) => print(`envoy  ${line}\n`),
+    // Envoy repeats itself with each update.
+    onLog: (line) => {
+      if (!said.has(line)) print(`envoy  ${line}\n`);
+      said.add(line);
+    },
   });
 }
 
