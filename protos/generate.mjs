@@ -56,10 +56,11 @@ function loadRoot() {
     throw new Error(`no include folder has ${target}`);
   };
   root.loadSync([...messages.files, ...listProtos(path.join(here, "istio"), here)]);
-  for (const [typeName, { fields = {}, enums = {} }] of Object.entries(overlay)) {
+  for (const [typeName, { fields = {}, enums = {}, messages: nested = {} }] of Object.entries(overlay)) {
     const type = root.lookup(typeName);
     if (!type) throw new Error(`overlay.json names ${typeName}, which no file defines`);
     for (const [name, values] of Object.entries(enums)) type.add(new protobuf.Enum(name, values));
+    for (const [name, message] of Object.entries(nested)) type.add(protobuf.Type.fromJSON(name, message));
     for (const [name, field] of Object.entries(fields)) {
       type.add(new protobuf.Field(protobuf.util.camelCase(name), field.id, field.type, field.rule));
     }
@@ -206,7 +207,7 @@ function jsonTypes(root, keep) {
     lines.push(`export interface ${tsName(name)} {`);
     for (const field of type.fieldsArray) {
       const base = tsType(field);
-      const key = field.options?.json_name ?? field.name;
+      const key = field.options?.json_name ?? field.name.replace(/_([a-z0-9])/g, (_, c) => c.toUpperCase());
       const value = field.map ? `{ readonly [key: string]: ${base} }` : field.repeated ? `readonly (${base})[]` : base;
       lines.push(`  readonly ${key}?: ${value};`);
     }

@@ -4,8 +4,10 @@ import type { Networking_Subset } from "../../shared/gen/istio.js";
 import type { EndpointRecord, ServiceRecord } from "../../shared/model/service.ts";
 import { labelsMatch } from "../../shared/names/labels.ts";
 import type { PushContext } from "../context/push-context.ts";
+import { workloadMtls } from "../scope/peer-authentication.ts";
+import type { ResolvedPolicy } from "../scope/traffic-policy.ts";
 import { compareText } from "../scope/visibility.ts";
-import { endpointWeight, lbEndpoint } from "./lb-endpoint.ts";
+import { endpointWeight, type LbEndpointOptions, lbEndpoint } from "./lb-endpoint.ts";
 
 export type LocalityEndpoints = envoy.config.endpoint.v3.ILocalityLbEndpoints;
 
@@ -49,9 +51,23 @@ function isSendable(ep: EndpointRecord, ctx: PushContext): boolean {
   return ep.health === "HEALTHY" || (ep.health === "UNHEALTHY" && ctx.mesh.features.sendUnhealthyEndpoints);
 }
 
+/** What clients need to know to reach an endpoint. */
+export function endpointOptions(ctx: PushContext, policy: ResolvedPolicy): LbEndpointOptions {
+  const tls = policy.tls;
+  return {
+    telemetryLabel: ctx.mesh.features.endpointTelemetryLabel,
+    allowsMtls(ep) {
+      // A rule that says what TLS to use leaves nothing to detect.
+      if (tls) return tls.mode === "ISTIO_MUTUAL";
+      if (ctx.mesh.mesh.enableAutoMtls === false) return false;
+      const mtls = workloadMtls(ctx, ep.namespace, ep.labels);
+      return (mtls.ports.get(ep.port) ?? mtls.mode) !== "DISABLE";
+    },
+  };
+}
+
 /** The groups as Envoy takes them. */
-export function localityEndpoints(groups: readonly LocalityGroup[], ctx: PushContext): LocalityEndpoints[] {
-  const options = { telemetryLabel: ctx.mesh.features.endpointTelemetryLabel };
+export function localityEndpoints(groups: readonly LocalityGroup[], options: LbEndpointOptions): LocalityEndpoints[] {
   return groups.map(({ locality, records }) => ({
     locality: envoyLocality(locality),
     lbEndpoints: records.map((ep) => lbEndpoint(ep, options)),

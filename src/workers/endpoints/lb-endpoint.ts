@@ -16,10 +16,17 @@ export function envoyAddress(address: string, port: number): envoy.config.core.v
   return { socketAddress: { address, portValue: port } };
 }
 
+export interface LbEndpointOptions {
+  readonly telemetryLabel: boolean;
+  /** True when clients use mesh mTLS towards this endpoint, if it can. */
+  allowsMtls(ep: EndpointRecord): boolean;
+}
+
 /** The endpoint with its metadata: whether it speaks mesh mTLS, and which workload it is for telemetry. */
-export function lbEndpoint(ep: EndpointRecord, options: { readonly telemetryLabel: boolean }): LbEndpoint {
+export function lbEndpoint(ep: EndpointRecord, options: LbEndpointOptions): LbEndpoint {
   const metadata: Record<string, ReturnType<typeof struct>> = {};
-  if (ep.tlsMode === "istio") metadata["envoy.transport_socket_match"] = struct({ tlsMode: "istio" });
+  if (ep.tlsMode === "istio" && options.allowsMtls(ep))
+    metadata["envoy.transport_socket_match"] = struct({ tlsMode: "istio" });
   if (options.telemetryLabel) metadata.istio = struct({ workload: workloadText(ep) });
   const health = ep.health === "HEALTHY" ? HEALTHY : ep.health === "DRAINING" ? DRAINING : UNHEALTHY;
   return {

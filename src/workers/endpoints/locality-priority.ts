@@ -2,23 +2,34 @@
 // https://istio.io/latest/docs/tasks/traffic-management/locality-load-balancing/
 import type { Networking_LocalityLoadBalancerSetting } from "../../shared/gen/istio.js";
 import type { Locality } from "../../shared/model/proxy.ts";
-import type { LocalityEndpoints } from "./cluster-endpoints.ts";
+import type { EndpointRecord } from "../../shared/model/service.ts";
+import type { ProxyView } from "../../shared/model/view.ts";
+import type { ResolvedPolicy } from "../scope/traffic-policy.ts";
+import { type LocalityEndpoints, type LocalityGroup, localityEndpoints } from "./cluster-endpoints.ts";
+import type { LbEndpointOptions } from "./lb-endpoint.ts";
 
 /**
- * The localities as a client at `client` gets them. Distribution goes before fail-over; fail-over needs outlier
- * detection, without which Envoy would never leave a priority. A client without a locality gets neither.
+ * The groups as a client gets them. Distribution goes before fail-over; fail-over needs outlier detection, without which
+ * Envoy would never leave a priority. A client without a locality gets no fail-over by locality.
  */
-export function applyLocalitySetting(
-  localities: readonly LocalityEndpoints[],
-  setting: Networking_LocalityLoadBalancerSetting,
-  client: Locality,
-  hasOutlierDetection: boolean,
+export function localEndpoints(
+  groups: readonly LocalityGroup[],
+  options: LbEndpointOptions,
+  setting: Networking_LocalityLoadBalancerSetting | undefined,
+  policy: ResolvedPolicy,
+  view: ProxyView,
 ): LocalityEndpoints[] {
-  const out = localities.map((l) => ({ ...l }));
-  if (client.region === "") return out;
-  if (setting.distribute?.length) return distribute(out, setting.distribute, client);
-  if (!hasOutlierDetection) return out;
-  return failOver(out, setting.failover ?? [], client);
+  if (!setting) return localityEndpoints(groups, options);
+  const client = view.locality;
+  if (setting.distribute?.length) {
+    return client.region === ""
+      ? localityEndpoints(groups, options)
+      : distribute(localityEndpoints(groups, options), setting.distribute, client);
+  }
+  if (!policy.outlierDetection) return localityEndpoints(groups, options);
+  if (setting.failoverPriority?.length) return byLabels(groups, options, setting.failoverPriority, view);
+  if (client.region === "") return localityEndpoints(groups, options);
+  return failOver(localityEndpoints(groups, options), setting.failover ?? [], client);
 }
 
 function distribute(
@@ -40,8 +51,8 @@ function distribute(
       l.loadBalancingWeight = { value: Math.max(1, Math.ceil(share)) };
     }
   }
-  // What no target names gets no traffic.
-  return localities.filter((l) => taken.has(l));
+  // What no target names stays, without hosts, and gets no traffic.
+  return localities.map((l) => (taken.has(l) ? l : { ...l, lbEndpoints: [] }));
 }
 
 function failOver(
@@ -49,16 +60,97 @@ function failOver(
   rules: NonNullable<Networking_LocalityLoadBalancerSetting["failover"]>,
   client: Locality,
 ): LocalityEndpoints[] {
+  const rule = rules.find((r) => r.from === client.region);
   const rank = (l: Locality): number => {
-    if (l.region !== client.region) return 3 + (preferred(l) ? 0 : 1);
+    if (l.region !== client.region) return rule === undefined || rule.to === l.region ? 3 : 4;
     if (l.zone !== client.zone) return 2;
     return l.subZone === client.subZone ? 0 : 1;
   };
-  const rule = rules.find((r) => r.from === client.region);
-  const preferred = (l: Locality): boolean => rule === undefined || rule.to === l.region;
-  const ranks = [...new Set(localities.map((l) => rank(toLocality(l))))].sort((a, b) => a - b);
+  return ranked(localities, (l) => rank(toLocality(l)));
+}
+
+/**
+ * Priorities by how many of the labels, from the first on, an endpoint has alike with the client
+ * (https://istio.io/latest/docs/reference/config/networking/destination-rule/#LocalityLoadBalancerSetting).
+ */
+function byLabels(
+  groups: readonly LocalityGroup[],
+  options: LbEndpointOptions,
+  priorities: readonly string[],
+  view: ProxyView,
+): LocalityEndpoints[] {
+  const rank = (ep: EndpointRecord): number => {
+    const matched = priorities.findIndex((priority) => {
+      const [label = "", value] = priority.split("=");
+      return endpointLabel(ep, label) !== (value ?? clientLabel(view, label));
+    });
+    return matched < 0 ? 0 : priorities.length - matched;
+  };
+  const split: { rank: number; locality: LocalityEndpoints }[] = [];
+  for (const { locality, records } of groups) {
+    const byRank = new Map<number, EndpointRecord[]>();
+    for (const ep of records) {
+      const list = byRank.get(rank(ep));
+      if (list) list.push(ep);
+      else byRank.set(rank(ep), [ep]);
+    }
+    for (const [r, list] of byRank) {
+      split.push({ rank: r, locality: localityEndpoints([{ locality, records: list }], options)[0]! });
+    }
+  }
+  const ranks = new Map(split.map((s) => [s.locality, s.rank]));
+  return ranked(
+    split.map((s) => s.locality),
+    (l) => ranks.get(l)!,
+  );
+}
+
+const REGION = "topology.kubernetes.io/region";
+const ZONE = "topology.kubernetes.io/zone";
+const SUBZONE = "topology.istio.io/subzone";
+const NETWORK = "topology.istio.io/network";
+const CLUSTER = "topology.istio.io/cluster";
+
+function endpointLabel(ep: EndpointRecord, label: string): string | undefined {
+  const [region, zone, subZone] = ep.locality.split("/");
+  switch (label) {
+    case REGION:
+      return region ?? "";
+    case ZONE:
+      return zone ?? "";
+    case SUBZONE:
+      return subZone ?? "";
+    case NETWORK:
+      return ep.network;
+    case CLUSTER:
+      return ep.clusterId;
+    default:
+      return ep.labels[label];
+  }
+}
+
+function clientLabel(view: ProxyView, label: string): string | undefined {
+  switch (label) {
+    case REGION:
+      return view.locality.region;
+    case ZONE:
+      return view.locality.zone;
+    case SUBZONE:
+      return view.locality.subZone;
+    case NETWORK:
+      return view.metadata.network;
+    case CLUSTER:
+      return view.metadata.clusterId;
+    default:
+      return view.labels[label];
+  }
+}
+
+/** Ranks become priorities without gaps, since Envoy takes no others. */
+function ranked(localities: readonly LocalityEndpoints[], rank: (l: LocalityEndpoints) => number): LocalityEndpoints[] {
+  const ranks = [...new Set(localities.map(rank))].sort((a, b) => a - b);
   return localities.map((l) => {
-    const priority = ranks.indexOf(rank(toLocality(l)));
+    const priority = ranks.indexOf(rank(l));
     return priority > 0 ? { ...l, priority } : l;
   });
 }

@@ -78,7 +78,9 @@ export function fileRoots(path: string): SdsSecretConfig {
 function memo(name: string): SdsSecretConfig {
   let secret = certificates.get(name);
   if (!secret) {
-    secret = agentSecret(name);
+    // Files of users may be missing for good: they aren't waited for without end.
+    const { initialFetchTimeout: _timeout, ...sdsConfig } = agentSecret(name).sdsConfig!;
+    secret = { name, sdsConfig };
     certificates.set(name, secret);
   }
   return secret;
@@ -129,9 +131,10 @@ export const RAW_BUFFER_SOCKET: TransportSocket = {
 /** TLS that a DestinationRule asks for towards a server outside of the mesh: SIMPLE or MUTUAL. */
 export function originatedTls(
   tls: Networking_ClientTLSSettings,
-  options: { readonly isGateway: boolean; readonly http2: boolean },
+  options: { readonly http2: boolean; readonly identities: readonly string[] },
 ): envoy.extensions.transport_sockets.tls.v3.IUpstreamTlsContext {
-  const sans = (tls.subjectAltNames ?? []).map((exact) => ({ exact }));
+  const names = tls.subjectAltNames?.length ? tls.subjectAltNames : options.identities;
+  const sans = names.map((exact) => ({ exact }));
   const validation = sans.length > 0 ? { matchSubjectAltNames: sans } : {};
   const common: CommonTlsContext = {
     tlsParams: { tlsMaximumProtocolVersion: TLS_V1_3, tlsMinimumProtocolVersion: TLS_V1_2 },
@@ -150,21 +153,14 @@ export function originatedTls(
     if (tls.mode === "MUTUAL" && tls.clientCertificate) {
       common.tlsCertificateSdsSecretConfigs = [fileCertificate(tls.clientCertificate, tls.privateKey ?? "")];
     }
-    if (tls.caCertificates) {
+    if (!tls.insecureSkipVerify) {
       common.combinedValidationContext = {
         defaultValidationContext: { ...validation, ...(tls.caCrl ? { crl: file(tls.caCrl) } : {}) },
-        validationContextSdsSecretConfig:
-          tls.caCertificates === "system" ? systemRoots() : fileRoots(tls.caCertificates),
+        validationContextSdsSecretConfig: fileRoots(tls.caCertificates || "system"),
       };
-    } else if (sans.length > 0) {
-      common.validationContext = validation;
     }
   }
   return { commonTlsContext: common, ...(tls.sni ? { sni: tls.sni } : {}) };
-}
-
-function systemRoots(): SdsSecretConfig {
-  return memo("file-root:system");
 }
 
 /** ALPN of an inbound TCP listener with mesh mTLS, and of an HTTP one. */

@@ -16,7 +16,7 @@ export function defaultOutboundRoute(
   retries: Networking_HTTPRetry | undefined,
   hashPolicies: readonly HashPolicy[],
 ): Route {
-  const policy = retryPolicy(retries, hashPolicies.length > 0);
+  const policy = retryPolicy(retries, false);
   return {
     name: "default",
     match: { prefix: "/" },

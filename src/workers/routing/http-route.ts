@@ -55,7 +55,7 @@ function translate(
   vs: VirtualService,
   ctx: RouteContext,
 ): Route {
-  const name = [http.name, match?.name].filter((n) => n).join(".");
+  const name = match?.name ? `${http.name ?? ""}.${match.name}` : (http.name ?? "");
   const { hostRewrite, ...mutations } = headerMutations(http.headers);
   const out: Route = {
     match: routeMatch(match),
@@ -107,7 +107,9 @@ function routeAction(
   );
   const timeout = parseDuration(http.timeout) ?? ZERO_DURATION;
   const action: RouteAction = { timeout, maxGrpcTimeout: timeout };
-  const retries = retryPolicy(http.retries ?? ctx.defaultRetries, hashPolicy.length > 0);
+  // Of several destinations only some may hash: then a retry is free to go anywhere.
+  const hashed = destinations.length === 1 && hashPolicy.length > 0;
+  const retries = retryPolicy(http.retries ?? ctx.defaultRetries, hashed);
   if (retries) action.retryPolicy = retries;
   if (hashPolicy.length > 0) action.hashPolicy = [...hashPolicy];
   applyRewrite(action, http, hostRewrite);

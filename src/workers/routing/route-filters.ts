@@ -52,10 +52,9 @@ export function faultConfig(fault: Networking_HTTPFaultInjection): ReturnType<ty
     out.delay = { percentage, ...(fixed && durationToMs(delay.fixedDelay) > 0 ? { fixedDelay: fixed } : {}) };
   }
   if (abort) {
-    const percentage = abort.percentage ? fraction(abort.percentage) : { numerator: 100 };
     const grpc = abort.grpcStatus;
     out.abort = {
-      percentage,
+      ...(abort.percentage ? { percentage: fraction(abort.percentage) } : {}),
       ...(abort.httpStatus ? { httpStatus: abort.httpStatus } : {}),
       ...(grpc !== undefined ? { grpcStatus: GRPC_STATUS[grpc] ?? Number(grpc) } : {}),
     };

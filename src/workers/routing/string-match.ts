@@ -4,15 +4,9 @@ import type { Networking_StringMatch } from "../../shared/gen/istio.js";
 
 export type StringMatcher = envoy.type.matcher.v3.IStringMatcher;
 
-/** RE2 patterns that match any value that is there. */
-const ANY_VALUE = new Set([".*", "*"]);
-
 /** True for a match that asks only whether the value is there. */
 export function isPresenceMatch(match: Networking_StringMatch): boolean {
-  return (
-    (match.exact === undefined && match.prefix === undefined && match.regex === undefined) ||
-    ANY_VALUE.has(match.regex ?? "")
-  );
+  return (match.exact === undefined && match.prefix === undefined && match.regex === undefined) || match.regex === "*";
 }
 
 /** The matcher. An empty match matches the empty string. */

@@ -66,6 +66,7 @@ export function istioMetadata(fields: {
   /** Path of the DestinationRule in force. */
   readonly config?: string;
   readonly external?: boolean;
+  readonly keepAlpn?: boolean;
 }): envoy.config.core.v3.IMetadata {
   const istio: Record<string, unknown> = {};
   if (fields.services.length > 0) {
@@ -74,6 +75,7 @@ export function istioMetadata(fields: {
   if (fields.subset) istio.subset = fields.subset;
   if (fields.config) istio.config = fields.config;
   if (fields.external) istio.external = true;
+  if (fields.keepAlpn) istio.alpn_override = "false";
   return { filterMetadata: { istio: struct(istio) } };
 }
 

@@ -69,7 +69,7 @@ export function applyOutlierDetection(cluster: Cluster, outlier: Networking_Outl
   const base = parseDuration(outlier.baseEjectionTime);
   if (base) out.baseEjectionTime = base;
   const enforcing = (n: number): { value: number } => ({ value: n > 0 ? 100 : 0 });
-  const errors = outlier.consecutive_5xxErrors;
+  const errors = outlier.consecutive5xxErrors;
   if (errors !== undefined) {
     out.consecutive_5xx = { value: errors };
     out.enforcingConsecutive_5xx = enforcing(errors);
@@ -93,4 +93,16 @@ export function applyOutlierDetection(cluster: Cluster, outlier: Networking_Outl
   // With enough hosts ejected Envoy would send to all of them: only where the rule wants it.
   const percent = outlier.minHealthPercent ?? 0;
   if (percent >= 0) cluster.commonLbConfig = { ...cluster.commonLbConfig, healthyPanicThreshold: { value: percent } };
+}
+
+/** The answers that count as errors besides those of 5xx, where the rule lists some. */
+export function outlierErrors(
+  outlier: Networking_OutlierDetection | undefined,
+): HttpProtocolOptions["outlierDetection"] {
+  const codes = outlier?.outlierDetectionHttpErrorCodes ?? [];
+  if (codes.length === 0) return null;
+  const rules = codes.map((code) => ({
+    httpResponseHeadersMatch: { headers: [{ name: ":status", stringMatch: { exact: String(code) } }] },
+  }));
+  return { errorMatcher: rules.length === 1 ? rules[0]! : { orMatch: { rules } } };
 }

@@ -34,7 +34,7 @@ export function applyLoadBalancer(
   if (cluster.type === ORIGINAL_DST) return;
   // Redis clusters shard by key, for which Envoy wants a consistent hash.
   if (options.redisFilter && options.protocol === "Redis") cluster.lbPolicy = MAGLEV;
-  const weighted = options.localityWeighted || (options.locality?.distribute?.length ?? 0) > 0;
+  const weighted = options.localityWeighted || hasWeights(options.locality);
   if (weighted) cluster.commonLbConfig = { ...cluster.commonLbConfig, localityWeightedLbConfig: {} };
   if (!lb) return;
   switch (lb.simple) {
@@ -58,6 +58,10 @@ export function applyLoadBalancer(
   }
   applyConsistentHash(cluster, lb);
   applyWarmup(cluster, lb);
+}
+
+function hasWeights(setting: Networking_LocalityLoadBalancerSetting | undefined): boolean {
+  return (setting?.distribute?.length ?? 0) > 0 || (setting?.failoverPriority?.length ?? 0) > 0;
 }
 
 function applyConsistentHash(cluster: Cluster, lb: Networking_LoadBalancerSettings): void {

@@ -5,8 +5,8 @@ import type { Networking_Subset } from "../../../shared/gen/istio.js";
 import { isHttp2, type ServicePort, type ServiceRecord } from "../../../shared/model/service.ts";
 import { sniName, subsetKey } from "../../../shared/names/cluster-name.ts";
 import { any, durationMs, parseDuration, ZERO_DURATION } from "../../encode/values.ts";
-import { endpointGroups, keepsDraining, localityEndpoints } from "../../endpoints/cluster-endpoints.ts";
-import { applyLocalitySetting } from "../../endpoints/locality-priority.ts";
+import { endpointGroups, endpointOptions, keepsDraining } from "../../endpoints/cluster-endpoints.ts";
+import { localEndpoints } from "../../endpoints/locality-priority.ts";
 import { TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
 import type { DestinationRule } from "../../scope/destination-rules.ts";
 import { localitySetting } from "../../scope/locality-setting.ts";
@@ -30,8 +30,9 @@ import {
   STRICT_DNS,
   statName,
 } from "./cluster-base.ts";
-import { applyConnectionPool, applyOutlierDetection } from "./connection-pool.ts";
+import { applyConnectionPool, applyOutlierDetection, outlierErrors } from "./connection-pool.ts";
 import { applyLoadBalancer } from "./load-balancer.ts";
+import { applyProxyProtocol } from "./proxy-protocol.ts";
 import { outboundStatName } from "./stat-name.ts";
 import { applyTls } from "./upstream-tls.ts";
 
@@ -84,14 +85,14 @@ function outboundCluster(target: Target): Cluster | undefined {
     circuitBreakers: noLimits(),
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     lbPolicy: LEAST_REQUEST,
-    metadata: metadataOf(target),
+    metadata: metadataOf(target, policy),
   };
   if (view.istioFilters && ctx.mesh.features.metadataExchange) cluster.filters = [TCP_METADATA_EXCHANGE];
-  if (!applyDiscovery(cluster, target, policy)) return undefined;
+  const locality = localitySetting(ctx.mesh.mesh, policy);
+  if (!applyDiscovery(cluster, target, policy, locality)) return undefined;
 
   const common = applyConnectionPool(cluster, policy.connectionPool, ctx.mesh.mesh.tcpKeepalive);
   applyOutlierDetection(cluster, policy.outlierDetection);
-  const locality = localitySetting(ctx.mesh.mesh, policy);
   applyLoadBalancer(cluster, policy.loadBalancer, {
     protocol: port.protocol,
     redisFilter: ctx.mesh.features.redisFilter,
@@ -101,36 +102,46 @@ function outboundCluster(target: Target): Cluster | undefined {
   if (keepsDraining(ctx, service)) {
     cluster.commonLbConfig = { ...cluster.commonLbConfig, overrideHostStatus: { statuses: OVERRIDE_STATUSES } };
   }
-  if (cluster.loadAssignment && locality) {
-    cluster.loadAssignment.endpoints = applyLocalitySetting(
-      cluster.loadAssignment.endpoints ?? [],
-      locality,
-      view.locality,
-      policy.outlierDetection !== undefined,
-    );
-  }
   const http = httpOptions(port, policy, ctx.mesh.mesh.h2UpgradePolicy);
   const http2 = http?.explicitHttpConfig?.http2ProtocolOptions !== undefined;
   const sni = sniName("outbound", subset?.name ?? "", service.hostname, port.port);
-  const upstream = applyTls(cluster, { ctx, view, service, port, policy, sni, http2 });
-  setHttpOptions(cluster, http, common, upstream);
+  const upstream = applyTls(cluster, {
+    ctx,
+    view,
+    service,
+    port,
+    policy,
+    sni,
+    http2,
+    ruleHasSelector: !!rule?.selector,
+  });
+  applyProxyProtocol(cluster, policy.proxyProtocol);
+  setHttpOptions(cluster, http, common, upstream, outlierErrors(policy.outlierDetection));
   return cluster;
 }
 
 /** Hosts that a session may still be sent to: HEALTHY, DRAINING, UNKNOWN, DEGRADED. */
 const OVERRIDE_STATUSES = [1, 3, 0, 5];
 
-function metadataOf({ service, subset, rule }: Target): ReturnType<typeof istioMetadata> {
+function metadataOf({ service, subset, rule }: Target, policy: ResolvedPolicy): ReturnType<typeof istioMetadata> {
+  const mode = policy.tls?.mode;
   return istioMetadata({
     services: [service],
     ...(subset?.name ? { subset: subset.name } : {}),
     ...(rule ? { config: rulePath(rule) } : {}),
     external: service.meshExternal,
+    // TLS to somebody who doesn't know Istio's ALPN names must not use them.
+    keepAlpn: mode === "SIMPLE" || mode === "MUTUAL",
   });
 }
 
 /** Sets how the cluster finds its hosts; false when it never could. */
-function applyDiscovery(cluster: Cluster, target: Target, policy: ResolvedPolicy): boolean {
+function applyDiscovery(
+  cluster: Cluster,
+  target: Target,
+  policy: ResolvedPolicy,
+  locality: ReturnType<typeof localitySetting>,
+): boolean {
   const { input, service, port, subset } = target;
   const { ctx, view } = input;
   switch (service.resolution) {
@@ -152,7 +163,10 @@ function applyDiscovery(cluster: Cluster, target: Target, policy: ResolvedPolicy
       cluster.type = first ? LOGICAL_DNS : STRICT_DNS;
       // A logical host is one; of several the first counts.
       const used = first ? groups.slice(0, 1).map((g) => ({ ...g, records: g.records.slice(0, 1) })) : groups;
-      cluster.loadAssignment = { clusterName: cluster.name ?? null, endpoints: localityEndpoints(used, ctx) };
+      cluster.loadAssignment = {
+        clusterName: cluster.name ?? null,
+        endpoints: localEndpoints(used, endpointOptions(ctx, policy), locality, policy, view),
+      };
       applyDns(cluster, target);
       return true;
     }
@@ -240,10 +254,12 @@ function setHttpOptions(
   http: HttpProtocolOptions | undefined,
   common: HttpProtocolOptions["commonHttpProtocolOptions"],
   upstream: HttpProtocolOptions["upstreamHttpProtocolOptions"],
+  outlierDetection: HttpProtocolOptions["outlierDetection"],
 ): void {
-  if (!http && !common && !upstream) return;
+  if (!http && !common && !upstream && !outlierDetection) return;
   const options: HttpProtocolOptions = { ...(http ?? { explicitHttpConfig: { httpProtocolOptions: {} } }) };
   if (common) options.commonHttpProtocolOptions = common;
   if (upstream) options.upstreamHttpProtocolOptions = upstream;
+  if (outlierDetection) options.outlierDetection = outlierDetection;
   cluster.typedExtensionProtocolOptions = protocolOptions(options);
 }

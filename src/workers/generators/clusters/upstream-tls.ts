@@ -25,6 +25,8 @@ export interface TlsInput {
   readonly sni: string;
   /** True when the cluster speaks HTTP/2 only. */
   readonly http2: boolean;
+  /** True when the DestinationRule in force is for some workloads only. */
+  readonly ruleHasSelector: boolean;
 }
 
 /** Sets the transport sockets, and gives what HTTP must do about names. */
@@ -40,9 +42,10 @@ export function applyTls(cluster: Cluster, input: TlsInput): HttpProtocolOptions
       cluster.transportSocket = clientTlsSocket(meshClientTls(tls.sni || sni, sans, view.metadata, alpn));
       return null;
     }
-    cluster.transportSocket = clientTlsSocket(
-      originatedTls(tls, { isGateway: view.type === "router", http2: input.http2 }),
-    );
+    // Credentials are for gateways, and for rules that say which workloads they are for.
+    if (tls.credentialName && view.type !== "router" && !input.ruleHasSelector) return null;
+    const identities = tls.mode === "MUTUAL" ? serverIdentities(ctx, service) : [];
+    cluster.transportSocket = clientTlsSocket(originatedTls(tls, { http2: input.http2, identities }));
     if (tls.sni) return null;
     // Without a name of its own the cluster takes the request's.
     return { autoSni: true, autoSanValidation: !tls.subjectAltNames?.length && !tls.insecureSkipVerify };

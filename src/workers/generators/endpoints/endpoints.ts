@@ -1,8 +1,8 @@
 // EDS: the endpoints of the clusters that a proxy asks for by name. Worker threads.
 import { envoy } from "../../../shared/gen/envoy.js";
 import { parseSubsetKey } from "../../../shared/names/cluster-name.ts";
-import { endpointGroups, localityEndpoints } from "../../endpoints/cluster-endpoints.ts";
-import { applyLocalitySetting } from "../../endpoints/locality-priority.ts";
+import { endpointGroups, endpointOptions } from "../../endpoints/cluster-endpoints.ts";
+import { localEndpoints } from "../../endpoints/locality-priority.ts";
 import { localitySetting } from "../../scope/locality-setting.ts";
 import { type ProxyScope, proxyScope } from "../../scope/proxy-scope.ts";
 import { policyFor, subsetOf } from "../../scope/traffic-policy.ts";
@@ -33,12 +33,6 @@ function assignment(
   const groups = endpointGroups(ctx, service, port.name, subset);
   if (groups.length === 0) return { clusterName: name };
   const policy = policyFor(rule, subset, port.port);
-  const localities = localityEndpoints(groups, ctx);
   const setting = localitySetting(ctx.mesh.mesh, policy);
-  return {
-    clusterName: name,
-    endpoints: setting
-      ? applyLocalitySetting(localities, setting, view.locality, policy.outlierDetection !== undefined)
-      : localities,
-  };
+  return { clusterName: name, endpoints: localEndpoints(groups, endpointOptions(ctx, policy), setting, policy, view) };
 }

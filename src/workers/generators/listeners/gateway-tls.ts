@@ -53,24 +53,16 @@ function certificates(tls: Networking_ServerTLSSettings, asksClients: boolean): 
     ? tls.tlsCertificates
     : [{ serverCertificate: tls.serverCertificate ?? "", privateKey: tls.privateKey ?? "" }];
   return {
-    tlsCertificateSdsSecretConfigs: files.map((f) =>
-      withoutTimeout(fileCertificate(f.serverCertificate ?? "", f.privateKey ?? "")),
-    ),
+    tlsCertificateSdsSecretConfigs: files.map((f) => fileCertificate(f.serverCertificate ?? "", f.privateKey ?? "")),
     ...(asksClients && tls.caCertificates
       ? {
           combinedValidationContext: {
             defaultValidationContext: validation,
-            validationContextSdsSecretConfig: withoutTimeout(fileRoots(tls.caCertificates)),
+            validationContextSdsSecretConfig: fileRoots(tls.caCertificates),
           },
         }
       : {}),
   };
-}
-
-/** A gateway doesn't wait without end for files of its users. */
-function withoutTimeout(secret: ReturnType<typeof fileRoots>): ReturnType<typeof fileRoots> {
-  const { initialFetchTimeout: _timeout, ...sdsConfig } = secret.sdsConfig ?? {};
-  return { ...secret, sdsConfig };
 }
 
 function validationContext(

@@ -119,6 +119,8 @@ function ruleSettings(scope: ProxyScope, cluster: string): TcpProxy {
   const out: TcpProxy = {};
   const idle = parseDuration(policy.connectionPool?.tcp?.idleTimeout);
   if (idle) out.idleTimeout = idle;
+  const longest = parseDuration(policy.connectionPool?.tcp?.maxConnectionDuration);
+  if (longest) out.maxDownstreamConnectionDuration = longest;
   if (policy.loadBalancer?.consistentHash?.useSourceIp) out.hashPolicy = [{ sourceIp: {} }];
   return out;
 }

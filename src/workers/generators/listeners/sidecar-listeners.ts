@@ -53,7 +53,6 @@ function listenOn({ ctx, view }: GenerateInput, bind: string, port: number): Lis
 }
 
 function outboundListener(input: GenerateInput, scope: ProxyScope, own: OutboundListener, capture: boolean): Listener {
-  const wildcard = own.bind === wildcardAddress(input.view);
   const chains: FilterChain[] = [...(own.http ? [own.http] : []), ...own.tcp.values()];
   const listener: Listener = {
     name: `${own.bind}_${own.port}`,
@@ -70,7 +69,7 @@ function outboundListener(input: GenerateInput, scope: ProxyScope, own: Outbound
   if (all >= 0 && chains.length > 1) {
     listener.defaultFilterChain = chains[all]!;
     chains.splice(all, 1);
-  } else if (all < 0 && wildcard) {
+  } else if (all < 0) {
     // Traffic to hosts that the mesh doesn't know may come to the same port.
     listener.defaultFilterChain = passthroughChain(input, scope);
   }

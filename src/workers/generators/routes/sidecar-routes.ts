@@ -89,14 +89,20 @@ function virtualHostsAt(port: number, input: GenerateInput, scope: ProxyScope, e
   return toVirtualHosts(all, input);
 }
 
-function routeContext(port: number, input: GenerateInput, scope: ProxyScope): RouteContext {
+function routeContext(
+  port: number,
+  services: ReadonlyMap<string, ServiceRecord>,
+  input: GenerateInput,
+  scope: ProxyScope,
+): RouteContext {
   const { view, ctx } = input;
   return {
     port,
     gateways: new Set([MESH_GATEWAY]),
     labels: view.labels,
     namespace: view.namespace,
-    service: (hostname) => scope.byHostname.get(hostname),
+    // Only what is on this port: a destination elsewhere must say its port.
+    service: (hostname) => services.get(hostname),
     hashPolicies: (destination, destinationPort) => {
       const service = scope.byHostname.get(destination.host ?? "");
       return service ? hashPoliciesOf(scope.destinationRule(service), destination.subset ?? "", destinationPort) : [];
@@ -141,7 +147,7 @@ function* routesOfVirtualServices(
     // Hosts that nobody serves are taken to be on port 80.
     if (byPort.size === 0 && port === 80 && hosts.length > 0) byPort.set(80, []);
     if (byPort.size === 0) continue;
-    const routes = httpRoutes(vs, routeContext(port, input, scope));
+    const routes = httpRoutes(vs, routeContext(port, byHostname, input, scope));
     if (routes.length === 0) continue;
     for (const [servicePort, list] of byPort) yield { port: servicePort, services: list, hosts, routes };
   }
@@ -188,7 +194,9 @@ function toVirtualHosts(all: readonly HostRoutes[], input: GenerateInput): Virtu
     const name = `${bracketed(hostname)}:${r.port}`;
     if (names.has(name)) return;
     names.add(name);
-    const { full, short } = hostDomains(hostname, service ? view.dnsDomain : "", { absolute });
+    const { full, short } = service
+      ? hostDomains(hostname, view.dnsDomain, { absolute })
+      : { full: [bracketed(hostname)], short: [] };
     const addresses = service ? serviceAddresses(service, view).map(bracketed) : [];
     const domains = [...full, ...short.filter((d) => !known.has(d)), ...addresses].filter((d) => !taken.has(d));
     if (domains.length === 0) return;
