@@ -71,6 +71,20 @@ test("a storm is pushed after the longest wait, though it goes on", () => {
   assert.equal(nextPush(window)?.at, 1010);
 });
 
+test("endpoints that never rest are pushed every so often, until something else changes too", () => {
+  const window = new DebounceWindow(OPTIONS);
+  window.offer(endpoints("first"), 0);
+  assert.equal(nextPush(window)?.at, 2);
+  for (let now = 50; now < 100; now += 10) window.offer(endpoints(`e${now}`), now);
+  assert.deepEqual(nextPush(window), { at: 102, names: ["e50", "e60", "e70", "e80", "e90"], merged: 5 });
+  window.offer(endpoints("e"), 120);
+  assert.equal(window.nextDue(), 202);
+  window.offer(change("c"), 190);
+  assert.equal(window.nextDue(), 290);
+  window.offer(endpoints("f"), 200);
+  assert.equal(window.nextDue(), 300);
+});
+
 test("after a quiet time a change goes out at once again", () => {
   const window = new DebounceWindow(OPTIONS);
   window.offer(change("a"), 0);
