@@ -29,7 +29,8 @@ export function localEndpoints(
   if (!policy.outlierDetection) return localityEndpoints(groups, options);
   if (setting.failoverPriority?.length) return byLabels(groups, options, setting.failoverPriority, view);
   if (client.region === "") return localityEndpoints(groups, options);
-  return failOver(localityEndpoints(groups, options), setting.failover ?? [], client);
+  const byZone = !policy.loadBalancer?.zoneAwareLbSetting?.enabled;
+  return failOver(localityEndpoints(groups, options), setting.failover ?? [], client, byZone);
 }
 
 function distribute(
@@ -59,10 +60,13 @@ function failOver(
   localities: LocalityEndpoints[],
   rules: NonNullable<Networking_LocalityLoadBalancerSetting["failover"]>,
   client: Locality,
+  byZone: boolean,
 ): LocalityEndpoints[] {
   const rule = rules.find((r) => r.from === client.region);
   const rank = (l: Locality): number => {
     if (l.region !== client.region) return rule === undefined || rule.to === l.region ? 3 : 4;
+    // Zone awareness is Envoy's own business: the whole region is one priority.
+    if (!byZone) return 0;
     if (l.zone !== client.zone) return 2;
     return l.subZone === client.subZone ? 0 : 1;
   };

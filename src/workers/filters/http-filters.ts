@@ -64,6 +64,8 @@ export interface HttpFilterOptions {
   readonly grpcWeb: boolean;
   /** Filters of policies, between the metadata filter and gRPC's. */
   readonly policies?: readonly NamedFilter[];
+  /** Filters that find the host of a request, after the fault and CORS filters. */
+  readonly resolvers?: readonly NamedFilter[];
   /** Metrics filters, before the router. */
   readonly stats?: readonly NamedFilter[];
 }
@@ -79,7 +81,7 @@ export function httpFilters(ctx: PushContext, view: ProxyView, options: HttpFilt
   if (options.grpcWeb) out.push(GRPC_WEB);
   out.push(GRPC_STATS);
   if (view.istioFilters && features.alpnFilter && options.direction !== "inbound") out.push(ALPN);
-  out.push(FAULT, CORS);
+  out.push(FAULT, CORS, ...(options.resolvers ?? []));
   if (features.persistentSessionFilter && options.direction !== "inbound") out.push(STATEFUL_SESSION);
   out.push(...(options.stats ?? []), ROUTER);
   return out;

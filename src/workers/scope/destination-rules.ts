@@ -132,7 +132,7 @@ export function destinationRuleFor(
   const exported = (rule: DestinationRule): boolean => isExportedTo(rule.exportTo, client.namespace);
   let rules: readonly DestinationRule[] = [];
   if (client.namespace !== root) {
-    rules = lookUp(index.get(client.namespace), service.hostname, () => true);
+    rules = lookUp(index.get(client.namespace), service.hostname, exported);
   } else {
     const own = (rule: DestinationRule): boolean => isExportedTo(rule.exportTo, root) && !rule.exportTo.includes("*");
     rules = lookUp(index.get(root), service.hostname, own);

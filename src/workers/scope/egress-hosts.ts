@@ -4,7 +4,7 @@ import type { Networking_IstioEgressListener } from "../../shared/gen/istio.js";
 import type { ServiceRecord } from "../../shared/model/service.ts";
 import { hostsMatch, isSubsetOf } from "../../shared/names/hostname.ts";
 import type { EgressScope } from "./proxy-scope.ts";
-import type { VirtualService } from "./virtual-services.ts";
+import { destinationHosts } from "./virtual-services.ts";
 
 interface HostPattern {
   /** A namespace or "*". */
@@ -46,20 +46,6 @@ function parsePattern(text: string, ownNamespace: string): HostPattern {
 
 function inNamespace(pattern: HostPattern, namespace: string): boolean {
   return pattern.namespace === "*" || pattern.namespace === namespace;
-}
-
-/** The hosts that a VirtualService sends to: they are imported with it. */
-function destinationHosts(vs: VirtualService): string[] {
-  const out: string[] = [];
-  for (const route of vs.spec.http ?? []) {
-    for (const d of route.route ?? []) if (d.destination?.host) out.push(d.destination.host);
-    if (route.mirror?.host) out.push(route.mirror.host);
-    for (const m of route.mirrors ?? []) if (m.destination?.host) out.push(m.destination.host);
-  }
-  for (const route of [...(vs.spec.tcp ?? []), ...(vs.spec.tls ?? [])]) {
-    for (const d of route.route ?? []) if (d.destination?.host) out.push(d.destination.host);
-  }
-  return out;
 }
 
 /** Where several namespaces have a host, the proxy's own comes first, else the oldest. */

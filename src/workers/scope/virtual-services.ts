@@ -114,3 +114,17 @@ function withDelegates(vs: VirtualService, delegates: ReadonlyMap<string, Virtua
   });
   return { ...vs, spec: { ...vs.spec, http } };
 }
+
+/** The hosts that a VirtualService sends to, mirrors included. */
+export function destinationHosts(vs: VirtualService): string[] {
+  const out: string[] = [];
+  for (const route of vs.spec.http ?? []) {
+    for (const d of route.route ?? []) if (d.destination?.host) out.push(d.destination.host);
+    if (route.mirror?.host) out.push(route.mirror.host);
+    for (const m of route.mirrors ?? []) if (m.destination?.host) out.push(m.destination.host);
+  }
+  for (const route of [...(vs.spec.tcp ?? []), ...(vs.spec.tls ?? [])]) {
+    for (const d of route.route ?? []) if (d.destination?.host) out.push(d.destination.host);
+  }
+  return out;
+}

@@ -4,6 +4,7 @@ import { inboundPorts } from "../../scope/inbound-ports.ts";
 import { proxyScope } from "../../scope/proxy-scope.ts";
 import type { Generator } from "../generator.ts";
 import type { Cluster } from "./cluster-base.ts";
+import { passedOnServices, routedHosts } from "./gateway-services.ts";
 import { blackHoleCluster, inboundCluster, inboundPassthroughCluster, passthroughCluster } from "./inbound.ts";
 import { outboundClusters } from "./outbound.ts";
 
@@ -18,7 +19,11 @@ export const generateClusters: Generator = (input, sink) => {
     seen.add(name);
     sink.add(name, ClusterCodec, cluster);
   };
-  for (const service of scope.services) outboundClusters(input, scope, service, add);
+  const routed = routedHosts(input);
+  for (const service of scope.services) {
+    if (!routed || routed.has(service.hostname)) outboundClusters(input, scope, service, add);
+  }
+  for (const service of passedOnServices(input, scope)) outboundClusters(input, scope, service, add, true);
   add(blackHoleCluster(input));
   if (input.view.type !== "sidecar") return;
   add(passthroughCluster(input));

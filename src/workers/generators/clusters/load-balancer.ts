@@ -4,6 +4,7 @@ import type { envoy } from "../../../shared/gen/envoy.js";
 import type {
   Networking_LoadBalancerSettings,
   Networking_LocalityLoadBalancerSetting,
+  Networking_ZoneAwareLoadBalancerSetting,
 } from "../../../shared/gen/istio.js";
 import type { Protocol } from "../../../shared/model/service.ts";
 import { parseDuration } from "../../encode/values.ts";
@@ -29,6 +30,7 @@ export function applyLoadBalancer(
     readonly redisFilter: boolean;
     readonly locality: Networking_LocalityLoadBalancerSetting | undefined;
     readonly localityWeighted: boolean;
+    readonly zoneAware: Networking_ZoneAwareLoadBalancerSetting | undefined;
   },
 ): void {
   if (cluster.type === ORIGINAL_DST) return;
@@ -36,6 +38,12 @@ export function applyLoadBalancer(
   if (options.redisFilter && options.protocol === "Redis") cluster.lbPolicy = MAGLEV;
   const weighted = options.localityWeighted || hasWeights(options.locality);
   if (weighted) cluster.commonLbConfig = { ...cluster.commonLbConfig, localityWeightedLbConfig: {} };
+  const { zoneAware } = options;
+  if (zoneAware) {
+    const size = zoneAware.minClusterSize;
+    const zoneAwareLbConfig = size ? { minClusterSize: { value: size } } : {};
+    cluster.commonLbConfig = { ...cluster.commonLbConfig, zoneAwareLbConfig };
+  }
   if (!lb) return;
   switch (lb.simple) {
     case "RANDOM":

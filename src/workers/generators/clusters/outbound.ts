@@ -7,9 +7,10 @@ import { sniName, subsetKey } from "../../../shared/names/cluster-name.ts";
 import { any, durationMs, parseDuration, ZERO_DURATION } from "../../encode/values.ts";
 import { endpointGroups, endpointOptions, keepsDraining } from "../../endpoints/cluster-endpoints.ts";
 import { localEndpoints } from "../../endpoints/locality-priority.ts";
+import { dnsCache, dnsLookupFamily } from "../../filters/dynamic-forward-proxy.ts";
 import { TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
 import type { DestinationRule } from "../../scope/destination-rules.ts";
-import { localitySetting } from "../../scope/locality-setting.ts";
+import { localitySetting, zoneAwareSetting } from "../../scope/locality-setting.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { policyFor, type ResolvedPolicy } from "../../scope/traffic-policy.ts";
 import type { GenerateInput } from "../generator.ts";
@@ -39,13 +40,11 @@ import { applyTls } from "./upstream-tls.ts";
 const { CaresDnsResolverConfig } = envoy.extensions.network.dns_resolver.cares.v3;
 const { ClusterConfig: DynamicForwardProxy } = envoy.extensions.clusters.dynamic_forward_proxy.v3;
 
-const V4_ONLY = 1;
-const V6_ONLY = 2;
-const ALL_FAMILIES = 4;
-
 /** One cluster to be built. */
 interface Target {
   readonly input: GenerateInput;
+  /** Named as in SNI, for a router that passes mesh TLS on. */
+  readonly sniDnat: boolean;
   readonly service: ServiceRecord;
   readonly port: ServicePort;
   readonly subset: Networking_Subset | undefined;
@@ -58,13 +57,14 @@ export function outboundClusters(
   scope: ProxyScope,
   service: ServiceRecord,
   onClusters: (cluster: Cluster) => void,
+  sniDnat = false,
 ): void {
   if (service.resolution === "alias") return;
   const rule = scope.destinationRule(service);
   for (const port of service.ports) {
     if (port.protocol === "UDP") continue;
     for (const subset of [undefined, ...(rule?.spec.subsets ?? [])]) {
-      const cluster = outboundCluster({ input, service, port, subset, rule });
+      const cluster = outboundCluster({ input, sniDnat, service, port, subset, rule });
       if (cluster) onClusters(cluster);
     }
   }
@@ -74,7 +74,8 @@ export function outboundClusters(
 function outboundCluster(target: Target): Cluster | undefined {
   const { input, service, port, subset, rule } = target;
   const { ctx, view } = input;
-  const name = subsetKey("outbound", subset?.name ?? "", service.hostname, port.port);
+  const sni = sniName("outbound", subset?.name ?? "", service.hostname, port.port);
+  const name = target.sniDnat ? sni : subsetKey("outbound", subset?.name ?? "", service.hostname, port.port);
   const policy = policyFor(rule, subset, port.port);
   if (service.resolution === "dynamicDns") return dynamicForwardProxy(name, target);
 
@@ -98,23 +99,26 @@ function outboundCluster(target: Target): Cluster | undefined {
     redisFilter: ctx.mesh.features.redisFilter,
     locality,
     localityWeighted: ctx.mesh.features.localityWeightedLbConfig,
+    zoneAware: zoneAwareSetting(ctx.mesh.mesh, policy),
   });
   if (keepsDraining(ctx, service)) {
     cluster.commonLbConfig = { ...cluster.commonLbConfig, overrideHostStatus: { statuses: OVERRIDE_STATUSES } };
   }
   const http = httpOptions(port, policy, ctx.mesh.mesh.h2UpgradePolicy);
   const http2 = http?.explicitHttpConfig?.http2ProtocolOptions !== undefined;
-  const sni = sniName("outbound", subset?.name ?? "", service.hostname, port.port);
-  const upstream = applyTls(cluster, {
-    ctx,
-    view,
-    service,
-    port,
-    policy,
-    sni,
-    http2,
-    ruleHasSelector: !!rule?.selector,
-  });
+  // TLS goes through such a router as it is.
+  const upstream = target.sniDnat
+    ? null
+    : applyTls(cluster, {
+        ctx,
+        view,
+        service,
+        port,
+        policy,
+        sni,
+        http2,
+        ruleHasSelector: !!rule?.selector,
+      });
   applyProxyProtocol(cluster, policy.proxyProtocol);
   setHttpOptions(cluster, http, common, upstream, outlierErrors(policy.outlierDetection));
   return cluster;
@@ -181,15 +185,9 @@ function applyDiscovery(
   return true;
 }
 
-function dnsFamily(view: GenerateInput["view"], dualStack: boolean): number {
-  const { ipv4, ipv6 } = view.ipFamilies;
-  if (ipv4 && ipv6 && dualStack) return ALL_FAMILIES;
-  return ipv4 ? V4_ONLY : V6_ONLY;
-}
-
 function applyDns(cluster: Cluster, { input }: Target): void {
   const { mesh, features } = input.ctx.mesh;
-  cluster.dnsLookupFamily = dnsFamily(input.view, features.dualStack);
+  cluster.dnsLookupFamily = dnsLookupFamily(input.view, input.ctx);
   cluster.dnsRefreshRate = parseDuration(mesh.dnsRefreshRate) ?? durationMs(60_000);
   if (features.dnsJitterMs > 0) cluster.dnsJitter = durationMs(features.dnsJitterMs);
   cluster.respectDnsTtl = true;
@@ -205,12 +203,7 @@ function applyDns(cluster: Cluster, { input }: Target): void {
 function dynamicForwardProxy(name: string, target: Target): Cluster {
   const { input, service, port, subset } = target;
   const { ctx, view } = input;
-  const config = {
-    dnsCacheConfig: {
-      name: `${service.hostname}_dfp_dns_cache`,
-      dnsLookupFamily: dnsFamily(view, ctx.mesh.features.dualStack),
-    },
-  };
+  const config = { dnsCacheConfig: dnsCache(service.hostname, view, ctx) };
   const cluster: Cluster = {
     name,
     altStatName: statName(outboundStatName(ctx, service, port, subset?.name ?? "") ?? name),

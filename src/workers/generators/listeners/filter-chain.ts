@@ -10,6 +10,7 @@ export type ListenerFilter = envoy.config.listener.v3.IListenerFilter;
 
 const { HttpInspector } = envoy.extensions.filters.listener.http_inspector.v3;
 const { TlsInspector } = envoy.extensions.filters.listener.tls_inspector.v3;
+const { ProxyProtocol } = envoy.extensions.filters.listener.proxy_protocol.v3;
 const { OriginalDst } = envoy.extensions.filters.listener.original_dst.v3;
 
 export const INBOUND = 1;
@@ -36,6 +37,13 @@ export function httpInspector(): ListenerFilter {
   return {
     name: "envoy.filters.listener.http_inspector",
     typedConfig: any("envoy.extensions.filters.listener.http_inspector.v3.HttpInspector", HttpInspector, {}),
+  };
+}
+
+export function proxyProtocol(): ListenerFilter {
+  return {
+    name: "envoy.filters.listener.proxy_protocol",
+    typedConfig: any("envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol", ProxyProtocol, {}),
   };
 }
 

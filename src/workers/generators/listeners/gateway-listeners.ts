@@ -19,11 +19,14 @@ import {
   type FilterChain,
   type FilterChainMatch,
   type Listener,
+  type ListenerFilter,
   needsTlsInspector,
   OUTBOUND,
+  proxyProtocol,
   tlsInspector,
 } from "./filter-chain.ts";
 import { gatewayTlsSocket } from "./gateway-tls.ts";
+import { listenOn, perSocketEvent } from "./listen-address.ts";
 import { routeDestinations } from "./network-filters.ts";
 import { wildcardAddress } from "./outbound.ts";
 import { prefixRange } from "./tcp-chains.ts";
@@ -42,15 +45,17 @@ export function gatewayListeners(input: GenerateInput, scope: ProxyScope): Liste
 function listener(input: GenerateInput, own: GatewayListener, chains: FilterChain[]): Listener {
   const { ctx, view } = input;
   const bind = own.bind || wildcardAddress(view);
-  const n = ctx.mesh.features.maxConnectionsPerSocketEventLoop;
   const accessLog = listenerAccessLogs(ctx);
+  const listenerFilters: ListenerFilter[] = [];
+  if (proxyConfigOf(ctx, view).gatewayTopology?.proxyProtocol) listenerFilters.push(proxyProtocol());
+  if (chains.some((chain) => needsTlsInspector(chain) || chain.transportSocket)) listenerFilters.push(tlsInspector());
   return {
     name: `${bind}_${own.port}`,
-    address: { socketAddress: { address: bind, portValue: own.port } },
+    ...listenOn(input, bind, own.port),
     trafficDirection: OUTBOUND,
     filterChains: chains,
-    ...(chains.some(needsTlsInspector) ? { listenerFilters: [tlsInspector()] } : {}),
-    ...(n > 0 ? { maxConnectionsToAcceptPerSocketEvent: { value: n } } : {}),
+    ...(listenerFilters.length > 0 ? { listenerFilters } : {}),
+    ...perSocketEvent(input),
     ...(accessLog.length > 0 ? { accessLog } : {}),
   };
 }

@@ -7,6 +7,8 @@ import { adsSecret, fileCertificate, fileRoots, serverTlsSocket, workloadSecrets
 type TransportSocket = envoy.config.core.v3.ITransportSocket;
 type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.ICommonTlsContext;
 
+const ACCEPT_UNTRUSTED = 1;
+
 const VERSIONS: Readonly<Record<string, number>> = { TLSV1_0: 1, TLSV1_1: 2, TLSV1_2: 3, TLSV1_3: 4 };
 
 /** The socket of a server that ends TLS. `tcp` is true where what is inside isn't HTTP. */
@@ -72,6 +74,7 @@ function validationContext(
     ...(tls.subjectAltNames?.length ? { matchSubjectAltNames: tls.subjectAltNames.map((exact) => ({ exact })) } : {}),
     ...(tls.verifyCertificateSpki?.length ? { verifyCertificateSpki: [...tls.verifyCertificateSpki] } : {}),
     ...(tls.verifyCertificateHash?.length ? { verifyCertificateHash: [...tls.verifyCertificateHash] } : {}),
+    ...(tls.insecureSkipVerify ? { trustChainVerification: ACCEPT_UNTRUSTED } : {}),
     ...(tls.caCrl ? { crl: { filename: tls.caCrl } } : {}),
   };
 }

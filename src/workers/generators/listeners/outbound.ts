@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { isHttp, type ServicePort, type ServiceRecord } from "../../../shared/model/service.ts";
 import type { ProxyView } from "../../../shared/model/view.ts";
 import { connectionManager } from "../../filters/connection-manager.ts";
+import { httpForwardProxy } from "../../filters/dynamic-forward-proxy.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { accessLogs, httpStatsFilters } from "../../filters/telemetry.ts";
 import type { EgressScope, ProxyScope } from "../../scope/proxy-scope.ts";
@@ -85,7 +86,11 @@ function addServicePort(
   if (isHttp(port.protocol)) {
     // All HTTP services of a port share one listener: routes tell them apart by host.
     const at = new Place(listeners, any, port.port, false);
-    at.http(() => httpChain(input, any, port.port, String(port.port), port.protocol === "GRPC-Web"));
+    const grpcWeb = port.protocol === "GRPC-Web";
+    const wildcards = egress.services.filter(
+      (s) => s.resolution === "dynamicDns" && s.ports.some((p) => p.port === port.port && isHttp(p.protocol)),
+    );
+    at.http(() => httpChain(input, any, port.port, String(port.port), grpcWeb, wildcards));
     return;
   }
   const autoDetected = port.protocol === "Unsupported";
@@ -171,7 +176,14 @@ class Place {
   }
 }
 
-function httpChain(input: GenerateInput, bind: string, port: number, routeName: string, grpcWeb: boolean): FilterChain {
+function httpChain(
+  input: GenerateInput,
+  bind: string,
+  port: number,
+  routeName: string,
+  grpcWeb: boolean,
+  wildcards: readonly ServiceRecord[] = [],
+): FilterChain {
   const { ctx, view } = input;
   const accessLog = accessLogs(ctx, view, "http");
   const manager = connectionManager(ctx, view, {
@@ -179,6 +191,7 @@ function httpChain(input: GenerateInput, bind: string, port: number, routeName: 
     httpFilters: httpFilters(ctx, view, {
       direction: "outbound",
       grpcWeb,
+      resolvers: wildcards.map((service) => httpForwardProxy(service.hostname, view, ctx)),
       stats: httpStatsFilters(ctx, view, "outbound"),
     }),
     routes: { name: routeName },

@@ -1,5 +1,4 @@
 // Puts a sidecar's filter chains into listeners: outbound ones, and the two that iptables lead to. Worker threads.
-import type { envoy } from "../../../shared/gen/envoy.js";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
 import { listenerAccessLogs } from "../../filters/telemetry.ts";
@@ -20,6 +19,7 @@ import {
   tlsInspector,
 } from "./filter-chain.ts";
 import { blackHoleChain, detectionTimeout, type InboundChains, inboundChains } from "./inbound.ts";
+import { listenOn, perSocketEvent } from "./listen-address.ts";
 import { type OutboundListener, outboundListeners, wildcardAddress } from "./outbound.ts";
 
 const OUTBOUND_PORT = 15001;
@@ -36,20 +36,6 @@ export function sidecarListeners(input: GenerateInput, scope: ProxyScope): Liste
     ...boundListeners(input, inbound, true),
     ...outbound,
   ];
-}
-
-function socketAddress(address: string, port: number): envoy.config.core.v3.IAddress {
-  return { socketAddress: { address, portValue: port } };
-}
-
-/** The address to listen on, and for all of a dual-stack proxy's addresses also the other family's. */
-function listenOn({ ctx, view }: GenerateInput, bind: string, port: number): Listener {
-  const { ipv4, ipv6 } = view.ipFamilies;
-  const both = ipv4 && ipv6 && ctx.mesh.features.dualStack && bind === wildcardAddress(view);
-  return {
-    address: socketAddress(bind, port),
-    ...(both ? { additionalAddresses: [{ address: socketAddress("::", port) }] } : {}),
-  };
 }
 
 function outboundListener(input: GenerateInput, scope: ProxyScope, own: OutboundListener, capture: boolean): Listener {
@@ -174,9 +160,4 @@ function boundListeners(input: GenerateInput, inbound: InboundChains, capture: b
 /** TPROXY keeps the client's address on the way to the application. */
 function transparency({ view }: GenerateInput): Listener {
   return view.metadata.interceptionMode === "TPROXY" ? { transparent: { value: true } } : {};
-}
-
-function perSocketEvent({ ctx }: GenerateInput): Listener {
-  const n = ctx.mesh.features.maxConnectionsPerSocketEventLoop;
-  return n > 0 ? { maxConnectionsToAcceptPerSocketEvent: { value: n } } : {};
 }

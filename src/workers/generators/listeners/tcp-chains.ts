@@ -5,6 +5,7 @@ import { subsetKey } from "../../../shared/names/cluster-name.ts";
 import { hostsMatch } from "../../../shared/names/hostname.ts";
 import { labelsMatch } from "../../../shared/names/labels.ts";
 import { durationMs, struct } from "../../encode/values.ts";
+import { sniForwardProxy } from "../../filters/dynamic-forward-proxy.ts";
 import { virtualServicePath } from "../../routing/http-route.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { MESH_GATEWAY, type VirtualService } from "../../scope/virtual-services.ts";
@@ -60,7 +61,11 @@ function tlsRouteChains(
   if (out.length > 0 || !isTls(port.protocol)) return out;
   const cluster = subsetKey("outbound", "", service.hostname, port.port);
   const serverNames = wildcard || cidr ? [service.hostname] : [];
-  const chain = chainOf(singleDestination(input, scope, cluster, port));
+  const filters = singleDestination(input, scope, cluster, port);
+  if (service.resolution === "dynamicDns") {
+    filters.unshift(sniForwardProxy(service.hostname, port.port, input.view, input.ctx));
+  }
+  const chain = chainOf(filters);
   return [timed(matching(chain, { serverNames, subnets: cidrs(cidr) }))];
 }
 

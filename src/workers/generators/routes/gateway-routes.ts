@@ -68,9 +68,9 @@ function addServer(
 /** The hosts that a server and a VirtualService have in common, each the narrower of the two. */
 export function boundHosts(server: GatewayServer, vs: VirtualService): string[] {
   const out = new Set<string>();
-  for (const { namespace, host } of server.hosts) {
-    if (namespace !== "*" && namespace !== vs.namespace) continue;
-    for (const own of vs.hosts) {
+  for (const own of vs.hosts) {
+    for (const { namespace, host } of server.hosts) {
+      if (namespace !== "*" && namespace !== vs.namespace) continue;
       if (hostsMatch(own, host)) out.add(isSubsetOf(own, host) ? own : host);
     }
   }

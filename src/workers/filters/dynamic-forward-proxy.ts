@@ -1,0 +1,49 @@
+// Filters that resolve a request's own host, for wildcard hosts with DYNAMIC_DNS. Worker threads, pure.
+// https://istio.io/latest/docs/reference/config/networking/service-entry/#ServiceEntry-Resolution
+import { envoy } from "../../shared/gen/envoy.js";
+import type { ProxyView } from "../../shared/model/view.ts";
+import type { PushContext } from "../context/push-context.ts";
+import { any } from "../encode/values.ts";
+import type { NamedFilter } from "./peer-metadata.ts";
+
+const { FilterConfig: HttpForwardProxy } = envoy.extensions.filters.http.dynamic_forward_proxy.v3;
+const { FilterConfig: SniForwardProxy } = envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3;
+
+type DnsCacheConfig = envoy.extensions.common.dynamic_forward_proxy.v3.IDnsCacheConfig;
+
+const V4_ONLY = 1;
+const V6_ONLY = 2;
+const ALL_FAMILIES = 4;
+
+/** Which addresses a proxy can use (Envoy's DnsLookupFamily). */
+export function dnsLookupFamily(view: ProxyView, ctx: PushContext): number {
+  const { ipv4, ipv6 } = view.ipFamilies;
+  if (ipv4 && ipv6 && ctx.mesh.features.dualStack) return ALL_FAMILIES;
+  return ipv4 ? V4_ONLY : V6_ONLY;
+}
+
+/** The cache that the filters and the cluster of a host share by its name. */
+export function dnsCache(hostname: string, view: ProxyView, ctx: PushContext): DnsCacheConfig {
+  return { name: `${hostname}_dfp_dns_cache`, dnsLookupFamily: dnsLookupFamily(view, ctx) };
+}
+
+/** Resolves the Host header. */
+export function httpForwardProxy(hostname: string, view: ProxyView, ctx: PushContext): NamedFilter {
+  return {
+    name: "envoy.filters.http.dynamic_forward_proxy",
+    typedConfig: any("envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig", HttpForwardProxy, {
+      dnsCacheConfig: dnsCache(hostname, view, ctx),
+    }),
+  };
+}
+
+/** Resolves the SNI of a TLS connection. */
+export function sniForwardProxy(hostname: string, port: number, view: ProxyView, ctx: PushContext): NamedFilter {
+  return {
+    name: "envoy.extensions.filters.network.sni_dynamic_forward_proxy",
+    typedConfig: any("envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig", SniForwardProxy, {
+      portValue: port,
+      dnsCacheConfig: dnsCache(hostname, view, ctx),
+    }),
+  };
+}
