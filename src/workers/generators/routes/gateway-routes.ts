@@ -74,7 +74,8 @@ export function boundHosts(server: GatewayServer, vs: VirtualService): string[] 
       if (hostsMatch(own, host)) out.add(isSubsetOf(own, host) ? own : host);
     }
   }
-  return [...out];
+  // The longest name gives a virtual host its own.
+  return [...out].sort((a, b) => b.length - a.length || (a < b ? -1 : 1));
 }
 
 function routeContext(

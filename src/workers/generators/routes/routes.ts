@@ -4,6 +4,7 @@ import { proxyScope } from "../../scope/proxy-scope.ts";
 import type { Generator } from "../generator.ts";
 import { gatewayRouteConfig } from "./gateway-routes.ts";
 import { sidecarRouteConfig } from "./sidecar-routes.ts";
+import { forUpstreamEnvoy } from "./upstream-routes.ts";
 
 const { RouteConfiguration } = envoy.config.route.v3;
 
@@ -12,6 +13,6 @@ export const generateRoutes: Generator = (input, sink) => {
   for (const name of input.names ?? []) {
     const sidecar = input.view.type === "sidecar";
     const config = sidecar ? sidecarRouteConfig(name, input, scope) : gatewayRouteConfig(name, input, scope);
-    if (config) sink.add(name, RouteConfiguration, config);
+    if (config) sink.add(name, RouteConfiguration, input.view.istioFilters ? config : forUpstreamEnvoy(config));
   }
 };
