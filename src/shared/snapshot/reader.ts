@@ -35,16 +35,36 @@ import {
 
 /** The records of a segment that writeRecords wrote. Throws MIZZEN_ERR_LAYOUT when it holds anything else. */
 export function readRecords<T>(buffer: SharedArrayBuffer): T[] {
+  return recordTexts(buffer).map((text) => JSON.parse(text) as T);
+}
+
+/** An earlier version of a segment, with the records that were read of it. */
+export interface EarlierRecords<T> {
+  readonly buffer: SharedArrayBuffer;
+  readonly records: readonly T[];
+}
+
+/**
+ * The records of a segment, of which those that an earlier version has alike are the same objects: what was computed from
+ * them then still holds.
+ */
+export function readRecordsAgain<T>(buffer: SharedArrayBuffer, earlier: EarlierRecords<T>): T[] {
+  const known = new Map<string, T>();
+  recordTexts(earlier.buffer).forEach((text, i) => {
+    known.set(text, earlier.records[i]!);
+  });
+  return recordTexts(buffer).map((text) => known.get(text) ?? (JSON.parse(text) as T));
+}
+
+function recordTexts(buffer: SharedArrayBuffer): string[] {
   const words = checked(buffer, FORM_RECORDS);
   const count = words[W_COUNT]!;
   const table = words[W_TABLE_AT]! / 4;
   const textAt = words[W_TEXT_AT]!;
   const bytes = Buffer.from(buffer);
-  const out: T[] = new Array(count);
+  const out: string[] = new Array(count);
   for (let i = 0; i < count; i++) {
-    const from = textAt + words[table + i]!;
-    const to = textAt + words[table + i + 1]!;
-    out[i] = JSON.parse(bytes.toString("utf8", from, to)) as T;
+    out[i] = bytes.toString("utf8", textAt + words[table + i]!, textAt + words[table + i + 1]!);
   }
   return out;
 }

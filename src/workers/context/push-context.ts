@@ -5,7 +5,7 @@ import type { ServiceKey } from "../../shared/model/push-request.ts";
 import type { EndpointRecord, ServiceRecord } from "../../shared/model/service.ts";
 import type { SegmentHandle } from "../../shared/snapshot/handle.ts";
 import { endpointsSegment, MESH_SEGMENT, parseSegmentName } from "../../shared/snapshot/names.ts";
-import { readEndpoints, readRecords } from "../../shared/snapshot/reader.ts";
+import { readEndpoints, readRecords, readRecordsAgain } from "../../shared/snapshot/reader.ts";
 
 /** What an index may depend on: mesh settings, all services, all endpoints, or all objects of a kind. */
 export type Dependency = "mesh" | "services" | "endpoints" | IstioKind;
@@ -17,6 +17,8 @@ interface Memo {
   readonly stamp: string;
   readonly value: unknown;
 }
+
+const NO_ENDPOINTS: readonly EndpointRecord[] = [];
 
 /** Decoded segments, by the buffer that holds them: shared by all versions that share the segment. */
 const decoded = new WeakMap<SharedArrayBuffer, unknown>();
@@ -30,6 +32,8 @@ export class PushContext {
   private readonly stamps: ReadonlyMap<Dependency, number>;
   private readonly memos = new Map<string, Memo>();
   private readonly inherited: Map<string, Memo>;
+  /** What touched segments held before, until they are read. */
+  private readonly replaced = new Map<string, SharedArrayBuffer>();
   /** Names of config segments by kind, sorted, so that iteration doesn't depend on history. */
   private readonly byKind: ReadonlyMap<Dependency, readonly string[]>;
 
@@ -54,6 +58,10 @@ export class PushContext {
       if (this.inherited.size <= MAX_INHERITED) break;
       this.inherited.delete(key);
     }
+    for (const name of touched) {
+      const before = previous?.segments.get(name);
+      if (before) this.replaced.set(name, before.buffer);
+    }
     const byKind = new Map<Dependency, string[]>();
     for (const name of segments.keys()) {
       const d = dependencyOf(name);
@@ -65,33 +73,33 @@ export class PushContext {
     for (const list of byKind.values()) list.sort();
     this.byKind = byKind;
     const mesh = segments.get(MESH_SEGMENT);
-    this.mesh = mesh ? recordsOf<MeshSettings>(mesh)[0]! : EMPTY_MESH;
+    this.mesh = mesh ? this.recordsOf<MeshSettings>(mesh)[0]! : EMPTY_MESH;
   }
 
   /** All objects of a kind, by namespace and name. */
   configs<S>(kind: IstioKind): readonly ConfigObject<S>[] {
     return this.derive(`configs/${kind}`, [kind], () =>
-      (this.byKind.get(kind) ?? []).flatMap((name) => recordsOf<ConfigObject<S>>(this.segments.get(name)!)),
+      (this.byKind.get(kind) ?? []).flatMap((name) => this.recordsOf<ConfigObject<S>>(this.segments.get(name)!)),
     );
   }
 
   /** Objects of a kind in one namespace, by name. */
   configsIn<S>(kind: IstioKind, namespace: string): readonly ConfigObject<S>[] {
     const segment = this.segments.get(`config/${kind}/${namespace}`);
-    return segment ? recordsOf<ConfigObject<S>>(segment) : [];
+    return segment ? this.recordsOf<ConfigObject<S>>(segment) : [];
   }
 
   /** All services, by namespace, host, and age. */
   services(): readonly ServiceRecord[] {
     return this.derive("services", ["services"], () =>
-      (this.byKind.get("services") ?? []).flatMap((name) => recordsOf<ServiceRecord>(this.segments.get(name)!)),
+      (this.byKind.get("services") ?? []).flatMap((name) => this.recordsOf<ServiceRecord>(this.segments.get(name)!)),
     );
   }
 
   /** Endpoints of a service, over all its ports. */
   endpoints(key: ServiceKey): readonly EndpointRecord[] {
     const segment = this.segments.get(endpointsSegment(key));
-    if (!segment) return [];
+    if (!segment) return NO_ENDPOINTS;
     let list = decoded.get(segment.buffer) as EndpointRecord[] | undefined;
     if (!list) {
       list = readEndpoints(segment.buffer);
@@ -103,6 +111,27 @@ export class PushContext {
   /** The version at which the endpoints of a service last changed; 0 when it has none. */
   endpointsVersion(key: ServiceKey): number {
     return this.segments.get(endpointsSegment(key))?.version ?? 0;
+  }
+
+  /** The records of a segment; those that haven't changed since the version before are the same objects. */
+  private recordsOf<T>(segment: SegmentHandle): readonly T[] {
+    let records = decoded.get(segment.buffer) as T[] | undefined;
+    if (!records) {
+      const buffer = this.replaced.get(segment.name);
+      const before = buffer && (decoded.get(buffer) as T[] | undefined);
+      records =
+        buffer && before
+          ? readRecordsAgain(segment.buffer, { buffer, records: before })
+          : readRecords<T>(segment.buffer);
+      decoded.set(segment.buffer, records);
+    }
+    this.replaced.delete(segment.name);
+    return records;
+  }
+
+  /** The version at which a dependency last changed. */
+  stamp(dependency: Dependency): number {
+    return this.stamps.get(dependency) ?? 0;
   }
 
   /** Something computed from the named dependencies alone, and kept for as long as none of them changes. */
@@ -121,15 +150,6 @@ export class PushContext {
 function dependencyOf(segment: string): Dependency {
   const id = parseSegmentName(segment);
   return id.kind === "config" ? id.configKind : id.kind;
-}
-
-function recordsOf<T>(segment: SegmentHandle): readonly T[] {
-  let records = decoded.get(segment.buffer) as T[] | undefined;
-  if (!records) {
-    records = readRecords<T>(segment.buffer);
-    decoded.set(segment.buffer, records);
-  }
-  return records;
 }
 
 /** Of a snapshot without a mesh segment, which only tests make. */

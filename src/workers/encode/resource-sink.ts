@@ -11,6 +11,14 @@ export interface Codec<T> {
   encode(message: T, writer?: Writer): Writer;
 }
 
+/** A serialized resource, or one that generators put together with others. */
+export interface EncodedPart {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** 16 hex digits over the bytes. */
+  readonly hash: string;
+}
+
 /** Where generators put their resources. */
 export class ResourceSink {
   private readonly names: string[] = [];
@@ -28,6 +36,12 @@ export class ResourceSink {
   /** Serializes and takes one resource. */
   add<T>(name: string, codec: Codec<T>, message: T): void {
     this.addBytes(name, codec.encode(message).finish());
+  }
+
+  /** Serializes one resource, for whoever wants to keep it. */
+  encode<T>(name: string, codec: Codec<T>, message: T): EncodedPart {
+    const bytes = codec.encode(message).finish();
+    return { name, bytes, hash: this.hash(bytes) };
   }
 
   /** Takes a resource that is serialized already. */

@@ -3,10 +3,15 @@
 import type { Networking_LocalityLoadBalancerSetting } from "../../shared/gen/istio.js";
 import type { Locality } from "../../shared/model/proxy.ts";
 import type { EndpointRecord } from "../../shared/model/service.ts";
-import type { ProxyView } from "../../shared/model/view.ts";
+import type { ProxyView, ViewMetadata } from "../../shared/model/view.ts";
 import type { ResolvedPolicy } from "../scope/traffic-policy.ts";
 import { type LocalityEndpoints, type LocalityGroup, localityEndpoints } from "./cluster-endpoints.ts";
 import type { LbEndpointOptions } from "./lb-endpoint.ts";
+
+/** What of a client decides which endpoints are near. */
+export interface LocalityView extends Pick<ProxyView, "locality" | "labels"> {
+  readonly metadata: Pick<ViewMetadata, "network" | "clusterId">;
+}
 
 /**
  * The groups as a client gets them. Distribution goes before fail-over; fail-over needs outlier detection, without which
@@ -17,7 +22,7 @@ export function localEndpoints(
   options: LbEndpointOptions,
   setting: Networking_LocalityLoadBalancerSetting | undefined,
   policy: ResolvedPolicy,
-  view: ProxyView,
+  view: LocalityView,
 ): LocalityEndpoints[] {
   if (!setting) return localityEndpoints(groups, options);
   const client = view.locality;
@@ -81,7 +86,7 @@ function byLabels(
   groups: readonly LocalityGroup[],
   options: LbEndpointOptions,
   priorities: readonly string[],
-  view: ProxyView,
+  view: LocalityView,
 ): LocalityEndpoints[] {
   const rank = (ep: EndpointRecord): number => {
     const matched = priorities.findIndex((priority) => {
@@ -133,7 +138,7 @@ function endpointLabel(ep: EndpointRecord, label: string): string | undefined {
   }
 }
 
-function clientLabel(view: ProxyView, label: string): string | undefined {
+function clientLabel(view: LocalityView, label: string): string | undefined {
   switch (label) {
     case REGION:
       return view.locality.region;

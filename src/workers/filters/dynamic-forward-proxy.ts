@@ -16,19 +16,19 @@ const V6_ONLY = 2;
 const ALL_FAMILIES = 4;
 
 /** Which addresses a proxy can use (Envoy's DnsLookupFamily). */
-export function dnsLookupFamily(view: ProxyView, ctx: PushContext): number {
+export function dnsLookupFamily(view: Pick<ProxyView, "ipFamilies">, ctx: PushContext): number {
   const { ipv4, ipv6 } = view.ipFamilies;
   if (ipv4 && ipv6 && ctx.mesh.features.dualStack) return ALL_FAMILIES;
   return ipv4 ? V4_ONLY : V6_ONLY;
 }
 
 /** The cache that the filters and the cluster of a host share by its name. */
-export function dnsCache(hostname: string, view: ProxyView, ctx: PushContext): DnsCacheConfig {
+export function dnsCache(hostname: string, view: Pick<ProxyView, "ipFamilies">, ctx: PushContext): DnsCacheConfig {
   return { name: `${hostname}_dfp_dns_cache`, dnsLookupFamily: dnsLookupFamily(view, ctx) };
 }
 
 /** Resolves the Host header. */
-export function httpForwardProxy(hostname: string, view: ProxyView, ctx: PushContext): NamedFilter {
+export function httpForwardProxy(hostname: string, view: Pick<ProxyView, "ipFamilies">, ctx: PushContext): NamedFilter {
   return {
     name: "envoy.filters.http.dynamic_forward_proxy",
     typedConfig: any("envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig", HttpForwardProxy, {
@@ -38,7 +38,12 @@ export function httpForwardProxy(hostname: string, view: ProxyView, ctx: PushCon
 }
 
 /** Resolves the SNI of a TLS connection. */
-export function sniForwardProxy(hostname: string, port: number, view: ProxyView, ctx: PushContext): NamedFilter {
+export function sniForwardProxy(
+  hostname: string,
+  port: number,
+  view: Pick<ProxyView, "ipFamilies">,
+  ctx: PushContext,
+): NamedFilter {
   return {
     name: "envoy.extensions.filters.network.sni_dynamic_forward_proxy",
     typedConfig: any("envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig", SniForwardProxy, {

@@ -93,7 +93,7 @@ const MESH_ROOTS = agentSecret(ROOT_SECRET);
 export function meshClientTls(
   sni: string,
   subjectAltNames: readonly string[],
-  metadata: ViewMetadata,
+  metadata: Pick<ViewMetadata, "tlsClientCertChain" | "tlsClientKey" | "tlsClientRootCert">,
   alpn: readonly string[] = ALPN_MESH,
 ): envoy.extensions.transport_sockets.tls.v3.IUpstreamTlsContext {
   const sans = subjectAltNames.map((exact) => ({ exact }));

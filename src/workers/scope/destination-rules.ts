@@ -52,7 +52,18 @@ function ruleIndex(ctx: PushContext): RuleIndex {
   });
 }
 
+/** Rules by their object, so that an unchanged object is an identical rule in the next version. */
+const known = new WeakMap<object, { readonly mesh: unknown; readonly rule: DestinationRule }>();
+
 function toRule(object: ConfigObject<Networking_DestinationRule>, ctx: PushContext): DestinationRule {
+  const before = known.get(object);
+  if (before?.mesh === ctx.mesh) return before.rule;
+  const rule = newRule(object, ctx);
+  known.set(object, { mesh: ctx.mesh, rule });
+  return rule;
+}
+
+function newRule(object: ConfigObject<Networking_DestinationRule>, ctx: PushContext): DestinationRule {
   const { spec, meta } = object;
   const selector = spec.workloadSelector?.matchLabels;
   return {

@@ -47,7 +47,18 @@ export function virtualServicesFor(ctx: PushContext, gateway: string, namespace:
   );
 }
 
+/** Services by their object, so that an unchanged object is an identical service in the next version. */
+const known = new WeakMap<object, { readonly mesh: unknown; readonly vs: VirtualService }>();
+
 function resolve(object: ConfigObject<Networking_VirtualService>, ctx: PushContext): VirtualService {
+  const before = known.get(object);
+  if (before?.mesh === ctx.mesh) return before.vs;
+  const vs = resolveNames(object, ctx);
+  known.set(object, { mesh: ctx.mesh, vs });
+  return vs;
+}
+
+function resolveNames(object: ConfigObject<Networking_VirtualService>, ctx: PushContext): VirtualService {
   const { meta, spec } = object;
   const full = (host: string | undefined): string =>
     resolveShortName(host ?? "", meta.namespace, ctx.mesh.domainSuffix);

@@ -1,32 +1,69 @@
 // CDS: all clusters of a view. Worker threads.
 import { envoy } from "../../../shared/gen/envoy.js";
+import type { ServiceRecord } from "../../../shared/model/service.ts";
+import { type EncodedParts, Fragments } from "../../encode/fragments.ts";
+import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { inboundPorts } from "../../scope/inbound-ports.ts";
-import { proxyScope } from "../../scope/proxy-scope.ts";
-import type { Generator } from "../generator.ts";
+import { namespaceMode } from "../../scope/peer-authentication.ts";
+import { type ProxyScope, proxyScope } from "../../scope/proxy-scope.ts";
+import type { GenerateInput, Generator } from "../generator.ts";
 import type { Cluster } from "./cluster-base.ts";
+import { clusterViewKeys } from "./cluster-view.ts";
 import { passedOnServices, routedHosts } from "./gateway-services.ts";
 import { blackHoleCluster, inboundCluster, inboundPassthroughCluster, passthroughCluster } from "./inbound.ts";
 import { outboundClusters } from "./outbound.ts";
 
 const { Cluster: ClusterCodec } = envoy.config.cluster.v3;
 
+/** The clusters of services, which most proxies have alike. */
+const fragments = new Fragments<EncodedParts>();
+
 export const generateClusters: Generator = (input, sink) => {
   const scope = proxyScope(input.ctx, input.view, input.viewId);
   const seen = new Set<string>();
   const add = (cluster: Cluster): void => {
-    const name = cluster.name!;
-    if (seen.has(name)) return;
-    seen.add(name);
-    sink.add(name, ClusterCodec, cluster);
+    if (seen.has(cluster.name!)) return;
+    seen.add(cluster.name!);
+    sink.add(cluster.name!, ClusterCodec, cluster);
+  };
+  const addService = (service: ServiceRecord, sniDnat: boolean): void => {
+    for (const part of serviceClusters(input, scope, service, sniDnat, sink)) {
+      if (seen.has(part.name)) continue;
+      seen.add(part.name);
+      sink.addBytes(part.name, part.bytes, part.hash);
+    }
   };
   const routed = routedHosts(input);
   for (const service of scope.services) {
-    if (!routed || routed.has(service.hostname)) outboundClusters(input, scope, service, add);
+    if (!routed || routed.has(service.hostname)) addService(service, false);
   }
-  for (const service of passedOnServices(input, scope)) outboundClusters(input, scope, service, add, true);
+  for (const service of passedOnServices(input, scope)) addService(service, true);
   add(blackHoleCluster(input));
   if (input.view.type !== "sidecar") return;
   add(passthroughCluster(input));
   for (const inbound of inboundPorts(input.view, scope)) add(inboundCluster(input, scope, inbound));
   add(inboundPassthroughCluster(input));
 };
+
+function serviceClusters(
+  { ctx, view }: GenerateInput,
+  scope: ProxyScope,
+  service: ServiceRecord,
+  sniDnat: boolean,
+  sink: ResourceSink,
+): EncodedParts {
+  const rule = scope.destinationRule(service);
+  const keys = clusterViewKeys(view);
+  const holdsEndpoints = service.resolution === "dns" || service.resolution === "dnsRoundRobin";
+  const dependencies = [
+    rule,
+    ctx.mesh,
+    ctx.endpoints(service),
+    namespaceMode(ctx, service.namespace),
+    holdsEndpoints ? ctx.stamp("PeerAuthentication") : 0,
+  ];
+  const key = `${sniDnat ? "sni" : ""}${holdsEndpoints ? keys.held : keys.eds}`;
+  return fragments.get(service, key, dependencies, () =>
+    outboundClusters({ ctx, view }, service, rule, sniDnat).map((c) => sink.encode(c.name!, ClusterCodec, c)),
+  );
+}

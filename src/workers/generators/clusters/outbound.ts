@@ -11,9 +11,7 @@ import { dnsCache, dnsLookupFamily } from "../../filters/dynamic-forward-proxy.t
 import { TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
 import type { DestinationRule } from "../../scope/destination-rules.ts";
 import { localitySetting, zoneAwareSetting } from "../../scope/locality-setting.ts";
-import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { policyFor, type ResolvedPolicy } from "../../scope/traffic-policy.ts";
-import type { GenerateInput } from "../generator.ts";
 import {
   CLUSTER_PROVIDED,
   type Cluster,
@@ -31,6 +29,7 @@ import {
   STRICT_DNS,
   statName,
 } from "./cluster-base.ts";
+import type { ClusterInput } from "./cluster-view.ts";
 import { applyConnectionPool, applyOutlierDetection, outlierErrors } from "./connection-pool.ts";
 import { applyLoadBalancer } from "./load-balancer.ts";
 import { applyProxyProtocol } from "./proxy-protocol.ts";
@@ -42,7 +41,7 @@ const { ClusterConfig: DynamicForwardProxy } = envoy.extensions.clusters.dynamic
 
 /** One cluster to be built. */
 interface Target {
-  readonly input: GenerateInput;
+  readonly input: ClusterInput;
   /** Named as in SNI, for a router that passes mesh TLS on. */
   readonly sniDnat: boolean;
   readonly service: ServiceRecord;
@@ -53,21 +52,21 @@ interface Target {
 
 /** All clusters of a service, those of its rule's subsets after the plain one of each port. */
 export function outboundClusters(
-  input: GenerateInput,
-  scope: ProxyScope,
+  input: ClusterInput,
   service: ServiceRecord,
-  onClusters: (cluster: Cluster) => void,
-  sniDnat = false,
-): void {
-  if (service.resolution === "alias") return;
-  const rule = scope.destinationRule(service);
+  rule: DestinationRule | undefined,
+  sniDnat: boolean,
+): Cluster[] {
+  const out: Cluster[] = [];
+  if (service.resolution === "alias") return out;
   for (const port of service.ports) {
     if (port.protocol === "UDP") continue;
     for (const subset of [undefined, ...(rule?.spec.subsets ?? [])]) {
       const cluster = outboundCluster({ input, sniDnat, service, port, subset, rule });
-      if (cluster) onClusters(cluster);
+      if (cluster) out.push(cluster);
     }
   }
+  return out;
 }
 
 /** One cluster; undefined for a DNS service that has no host to resolve. */

@@ -1,7 +1,6 @@
 // How a cluster's connections are secured: as its DestinationRule says, else by what each endpoint can. Worker threads.
 // https://istio.io/latest/docs/ops/configuration/traffic-management/tls-configuration/
 import type { ServicePort, ServiceRecord } from "../../../shared/model/service.ts";
-import type { ProxyView } from "../../../shared/model/view.ts";
 import { expandTrustDomains } from "../../../shared/names/spiffe.ts";
 import type { PushContext } from "../../context/push-context.ts";
 import { struct } from "../../encode/values.ts";
@@ -15,10 +14,11 @@ import {
 import { namespaceMode } from "../../scope/peer-authentication.ts";
 import type { ResolvedPolicy } from "../../scope/traffic-policy.ts";
 import { type Cluster, type HttpProtocolOptions, ORIGINAL_DST } from "./cluster-base.ts";
+import type { ClusterView } from "./cluster-view.ts";
 
 export interface TlsInput {
   readonly ctx: PushContext;
-  readonly view: ProxyView;
+  readonly view: ClusterView;
   readonly service: ServiceRecord;
   readonly port: ServicePort;
   readonly policy: ResolvedPolicy;
