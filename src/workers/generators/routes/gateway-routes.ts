@@ -10,7 +10,7 @@ import { endsTls, type GatewayServer, mergedGateway } from "../../scope/gateways
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { type VirtualService, virtualServicesFor } from "../../scope/virtual-services.ts";
 import type { GenerateInput } from "../generator.ts";
-import { routeConfiguration } from "./sidecar-routes.ts";
+import { routeConfiguration } from "./route-configuration.ts";
 
 const REQUIRE_ALL_TLS = 2;
 

@@ -1,60 +1,98 @@
-// The route configuration of one outbound listener of a sidecar. Worker threads.
-import type { envoy } from "../../../shared/gen/envoy.js";
+// The route configurations of a sidecar's outbound listeners, joined from serialized virtual hosts. Worker threads.
+import { envoy } from "../../../shared/gen/envoy.js";
 import type { ServiceRecord } from "../../../shared/model/service.ts";
-import { isAutoDetected, isHttp } from "../../../shared/model/service.ts";
-import { subsetKey } from "../../../shared/names/cluster-name.ts";
-import { compareSpecificity, isSubsetOf, isWildcard } from "../../../shared/names/hostname.ts";
+import { Fragments } from "../../encode/fragments.ts";
+import { joinRepeated } from "../../encode/join.ts";
 import { statefulSession } from "../../filters/stateful-session.ts";
-import { catchAllVirtualHost, defaultOutboundRoute, type VirtualHost } from "../../routing/default-routes.ts";
+import { catchAllVirtualHost, type VirtualHost } from "../../routing/default-routes.ts";
 import { bracketed, hostDomains } from "../../routing/domains.ts";
-import { hashPoliciesOf } from "../../routing/hash-policy.ts";
-import { httpRoutes, type Route, type RouteContext } from "../../routing/http-route.ts";
 import type { EgressScope, ProxyScope } from "../../scope/proxy-scope.ts";
 import { serviceAddresses } from "../../scope/service-address.ts";
-import { MESH_GATEWAY, type VirtualService } from "../../scope/virtual-services.ts";
-import { compareText } from "../../scope/visibility.ts";
 import type { GenerateInput } from "../generator.ts";
+import { type HostRoutes, hostRoutesAt } from "./host-routes.ts";
+import { routeConfiguration } from "./route-configuration.ts";
 
-/** Routes with the hosts that they are for. */
-interface HostRoutes {
-  readonly port: number;
-  readonly services: readonly ServiceRecord[];
-  /** Hosts of a VirtualService that no service has. */
-  readonly hosts: readonly string[];
-  readonly routes: readonly Route[];
+const { RouteConfiguration, VirtualHost: VirtualHostCodec } = envoy.config.route.v3;
+
+/** Number of RouteConfiguration.virtual_hosts. */
+const VIRTUAL_HOSTS = 2;
+
+/** A virtual host, whose bytes are made when they are asked for. */
+interface NamedHost {
+  readonly name: string;
+  readonly domains: readonly string[];
+  readonly source: HostRoutes;
+  readonly service: ServiceRecord | undefined;
 }
 
-/**
- * The configuration named `80`, or `host:80` for a listener that detects HTTP at one service's address. Undefined for a
- * name that no listener has.
- */
-export function sidecarRouteConfig(
-  name: string,
-  input: GenerateInput,
-  scope: ProxyScope,
-): envoy.config.route.v3.IRouteConfiguration | undefined {
-  const parsed = parseRouteName(name);
-  if (!parsed) return undefined;
-  const egress = egressFor(scope, parsed.port);
-  const virtualHosts = virtualHostsAt(parsed.port, input, scope, egress);
-  if (parsed.hostname !== "") {
-    const own = virtualHosts.find((vh) => vh.name === name);
-    return routeConfiguration(name, own ? [{ ...own, domains: ["*"] }] : [catchAllVirtualHost(scope.outboundPolicy)]);
+/** The route configurations of one view in one snapshot, of which those on the same port share their work. */
+export class SidecarRoutes {
+  private readonly input: GenerateInput;
+  private readonly scope: ProxyScope;
+  private readonly byPort = new Map<number, readonly NamedHost[]>();
+
+  constructor(input: GenerateInput, scope: ProxyScope) {
+    this.input = input;
+    this.scope = scope;
   }
-  return routeConfiguration(name, [...virtualHosts, catchAllVirtualHost(scope.outboundPolicy)]);
+
+  /**
+   * The serialized configuration named `80`, or `host:80` for a listener that detects HTTP at one service's address.
+   * Undefined for a name that no listener has.
+   */
+  config(name: string): Uint8Array | undefined {
+    const parsed = parseRouteName(name);
+    if (!parsed) return undefined;
+    const catchAll = encodedCatchAll(this.scope);
+    const hosts = this.hostsAt(parsed.port);
+    if (parsed.hostname === "") {
+      return this.join(name, [...hosts.map((h) => this.encoded(h, h.domains)), catchAll]);
+    }
+    const own = hosts.find((h) => h.name === name);
+    return this.join(name, [own ? this.encoded(own, ["*"]) : catchAll]);
+  }
+
+  private hostsAt(port: number): readonly NamedHost[] {
+    let hosts = this.byPort.get(port);
+    if (!hosts) {
+      const egress = egressFor(this.scope, port);
+      hosts = namedHosts(hostRoutesAt(port, this.input, this.scope, egress), this.input);
+      this.byPort.set(port, hosts);
+    }
+    return hosts;
+  }
+
+  private join(name: string, virtualHosts: readonly Uint8Array[]): Uint8Array {
+    return joinRepeated(RouteConfiguration, routeConfiguration(name, []), VIRTUAL_HOSTS, virtualHosts);
+  }
+
+  private encoded(host: NamedHost, domains: readonly string[]): Uint8Array {
+    const { ctx } = this.input;
+    const { routes } = host.source;
+    return hostFragments.get(routes, `${host.name} ${domains.join()}`, [host.service, ctx.mesh], () => {
+      const sessions = statefulSession(ctx, host.service);
+      const message: VirtualHost = {
+        name: host.name,
+        domains: [...domains],
+        routes: [...routes],
+        includeRequestAttemptCount: true,
+        ...(sessions ? { typedPerFilterConfig: sessions } : {}),
+      };
+      return VirtualHostCodec.encode(message).finish();
+    });
+  }
 }
 
-export function routeConfiguration(
-  name: string,
-  virtualHosts: VirtualHost[],
-): envoy.config.route.v3.IRouteConfiguration {
-  return {
-    name,
-    virtualHosts,
-    validateClusters: { value: false },
-    maxDirectResponseBodySizeBytes: { value: 1 << 20 },
-    ignorePortInHostMatching: true,
-  };
+const hostFragments = new Fragments<Uint8Array>();
+const catchAlls = new Map<string, Uint8Array>();
+
+function encodedCatchAll(scope: ProxyScope): Uint8Array {
+  let bytes = catchAlls.get(scope.outboundPolicy);
+  if (!bytes) {
+    bytes = VirtualHostCodec.encode(catchAllVirtualHost(scope.outboundPolicy)).finish();
+    catchAlls.set(scope.outboundPolicy, bytes);
+  }
+  return bytes;
 }
 
 function parseRouteName(name: string): { hostname: string; port: number } | undefined {
@@ -73,142 +111,47 @@ function egressFor(scope: ProxyScope, port: number): EgressScope {
   );
 }
 
-function virtualHostsAt(port: number, input: GenerateInput, scope: ProxyScope, egress: EgressScope): VirtualHost[] {
-  // Of several services for one host the last has its say, as in istiod.
-  const services = new Map<string, ServiceRecord>();
-  for (const service of egress.services) {
-    const ports = port === 0 ? service.ports : service.ports.filter((p) => p.port === port);
-    if (ports.length > 0) services.set(service.hostname, { ...service, ports });
-  }
-  const sorted = [...services.values()].sort((a, b) => compareText(a.hostname, b.hostname));
-  const all = [...routesOfVirtualServices(port, sorted, input, scope, egress)];
-  const routed = new Set(all.flatMap((r) => r.services.map((s) => s.hostname)));
-  for (const service of sorted) {
-    if (!routed.has(service.hostname)) all.push(...defaultRoutes(service, input, scope));
-  }
-  return toVirtualHosts(all, input);
+interface HostNames {
+  readonly full: readonly string[];
+  readonly short: readonly string[];
+  readonly addresses: readonly string[];
 }
 
-function routeContext(
-  port: number,
-  services: ReadonlyMap<string, ServiceRecord>,
-  input: GenerateInput,
-  scope: ProxyScope,
-): RouteContext {
-  const { view, ctx } = input;
-  return {
-    port,
-    gateways: new Set([MESH_GATEWAY]),
-    labels: view.labels,
-    namespace: view.namespace,
-    // Only what is on this port: a destination elsewhere must say its port.
-    service: (hostname) => services.get(hostname),
-    hashPolicies: (destination, destinationPort) => {
-      const service = scope.byHostname.get(destination.host ?? "");
-      return service ? hashPoliciesOf(scope.destinationRule(service), destination.subset ?? "", destinationPort) : [];
-    },
-    defaultRetries: ctx.mesh.mesh.defaultHttpRetryPolicy,
-    isTls: false,
-  };
-}
+const nameFragments = new Fragments<HostNames>();
 
-function* routesOfVirtualServices(
-  port: number,
-  services: readonly ServiceRecord[],
-  input: GenerateInput,
-  scope: ProxyScope,
-  egress: EgressScope,
-): Iterable<HostRoutes> {
-  const byHostname = new Map(services.map((s) => [s.hostname, s]));
-  const bestHost = mostSpecificHosts(egress.virtualServices, services);
-  for (const vs of egress.virtualServices) {
-    const own: ServiceRecord[] = [];
-    const hosts: string[] = [];
-    for (const host of vs.hosts) {
-      if (isWildcard(host)) {
-        const matching = services.filter((s) => isSubsetOf(s.hostname, host));
-        own.push(...matching.filter((s) => bestHost.get(s.hostname) === host));
-        if (matching.length === 0) hosts.push(host);
-      } else {
-        const service = byHostname.get(host);
-        if (service) own.push(service);
-        else hosts.push(host);
-      }
-    }
-    const byPort = new Map<number, ServiceRecord[]>();
-    for (const service of own) {
-      for (const p of service.ports) {
-        if (!isHttp(p.protocol) && !isAutoDetected(p.protocol)) continue;
-        const list = byPort.get(p.port);
-        if (list) list.push(service);
-        else byPort.set(p.port, [service]);
-      }
-    }
-    // Hosts that nobody serves are taken to be on port 80.
-    if (byPort.size === 0 && port === 80 && hosts.length > 0) byPort.set(80, []);
-    if (byPort.size === 0) continue;
-    const routes = httpRoutes(vs, routeContext(port, byHostname, input, scope));
-    if (routes.length === 0) continue;
-    for (const [servicePort, list] of byPort) yield { port: servicePort, services: list, hosts, routes };
-  }
-}
-
-/** For each service, the most specific host of any VirtualService that covers it. */
-function mostSpecificHosts(
-  virtualServices: readonly VirtualService[],
-  services: readonly ServiceRecord[],
-): Map<string, string> {
-  const hosts = [...new Set(virtualServices.flatMap((vs) => vs.hosts))].sort(compareSpecificity);
-  const wildcards = hosts.filter(isWildcard);
-  const exact = new Set(hosts);
-  const out = new Map<string, string>();
-  if (hosts.length === 0) return out;
-  for (const { hostname } of services) {
-    const best = exact.has(hostname) ? hostname : wildcards.find((w) => isSubsetOf(hostname, w));
-    if (best !== undefined) out.set(hostname, best);
-  }
-  return out;
-}
-
-function defaultRoutes(service: ServiceRecord, input: GenerateInput, scope: ProxyScope): HostRoutes[] {
-  return service.ports
-    .filter((p) => isHttp(p.protocol) || isAutoDetected(p.protocol))
-    .map((p) => {
-      const cluster = subsetKey("outbound", "", service.hostname, p.port);
-      const hash = hashPoliciesOf(scope.destinationRule(service), "", p.port);
-      const retries = input.ctx.mesh.mesh.defaultHttpRetryPolicy;
-      const route = defaultOutboundRoute(cluster, `${service.hostname}:${p.port}/*`, retries, hash);
-      return { port: p.port, services: [service], hosts: [], routes: [route] };
-    });
+function namesOf(service: ServiceRecord, { ctx, view }: GenerateInput): HostNames {
+  const key = `${view.dnsDomain} ${view.metadata.dnsCapture} ${view.ipFamilies.ipv4} ${view.ipFamilies.ipv6}`;
+  return nameFragments.get(service, key, [ctx.mesh], () => ({
+    ...hostDomains(service.hostname, view.dnsDomain, { absolute: ctx.mesh.features.absoluteFqdnVhostDomain }),
+    addresses: serviceAddresses(service, view).map(bracketed),
+  }));
 }
 
 /** Virtual hosts with each domain once: the first that asks for one has it. */
-function toVirtualHosts(all: readonly HostRoutes[], input: GenerateInput): VirtualHost[] {
-  const { ctx, view } = input;
-  const absolute = ctx.mesh.features.absoluteFqdnVhostDomain;
-  const known = new Set(all.flatMap((r) => r.services.map((s) => s.hostname)));
+function namedHosts(all: readonly HostRoutes[], input: GenerateInput): NamedHost[] {
+  const known = new Set<string>();
+  for (const r of all) for (const service of r.services) known.add(service.hostname);
   const names = new Set<string>();
   const taken = new Set<string>();
-  const out: VirtualHost[] = [];
-  const add = (hostname: string, r: HostRoutes, service: ServiceRecord | undefined): void => {
-    const name = `${bracketed(hostname)}:${r.port}`;
+  const out: NamedHost[] = [];
+  const add = (hostname: string, source: HostRoutes, service: ServiceRecord | undefined): void => {
+    const name = `${bracketed(hostname)}:${source.port}`;
     if (names.has(name)) return;
     names.add(name);
-    const { full, short } = service
-      ? hostDomains(hostname, view.dnsDomain, { absolute })
-      : { full: [bracketed(hostname)], short: [] };
-    const addresses = service ? serviceAddresses(service, view).map(bracketed) : [];
-    const domains = [...full, ...short.filter((d) => !known.has(d)), ...addresses].filter((d) => !taken.has(d));
-    if (domains.length === 0) return;
-    for (const domain of domains) taken.add(domain);
-    const sessions = statefulSession(ctx, service);
-    out.push({
-      name,
-      domains,
-      routes: [...r.routes],
-      includeRequestAttemptCount: true,
-      ...(sessions ? { typedPerFilterConfig: sessions } : {}),
-    });
+    const { full, short, addresses } = service
+      ? namesOf(service, input)
+      : { full: [bracketed(hostname)], short: [], addresses: [] };
+    const domains: string[] = [];
+    const take = (domain: string): void => {
+      if (taken.has(domain)) return;
+      taken.add(domain);
+      domains.push(domain);
+    };
+    for (const domain of full) take(domain);
+    // A short name gives way to a host that is really called so.
+    for (const domain of short) if (!known.has(domain)) take(domain);
+    for (const address of addresses) take(address);
+    if (domains.length > 0) out.push({ name, domains, source, service });
   };
   for (const r of all) {
     for (const host of r.hosts) add(host, r, undefined);

@@ -1,0 +1,186 @@
+// Which routes a sidecar has for which hosts of a port: those of VirtualServices, else a default one. Worker threads.
+
+import { canonicalJson } from "../../../shared/canonical-json.ts";
+import type { ServiceRecord } from "../../../shared/model/service.ts";
+import { isAutoDetected, isHttp } from "../../../shared/model/service.ts";
+import { subsetKey } from "../../../shared/names/cluster-name.ts";
+import { compareSpecificity, isSubsetOf, isWildcard } from "../../../shared/names/hostname.ts";
+import { Fragments } from "../../encode/fragments.ts";
+import { defaultOutboundRoute } from "../../routing/default-routes.ts";
+import { hashPoliciesOf } from "../../routing/hash-policy.ts";
+import { httpRoutes, type Route } from "../../routing/http-route.ts";
+import type { EgressScope, ProxyScope } from "../../scope/proxy-scope.ts";
+import { destinationHosts, MESH_GATEWAY, type VirtualService } from "../../scope/virtual-services.ts";
+import { compareText } from "../../scope/visibility.ts";
+import type { GenerateInput } from "../generator.ts";
+
+/** Routes with the hosts that they are for. */
+export interface HostRoutes {
+  readonly port: number;
+  readonly services: readonly ServiceRecord[];
+  /** Hosts of a VirtualService that no service has. */
+  readonly hosts: readonly string[];
+  /** The same object for as long as nothing that it was made of changes. */
+  readonly routes: readonly Route[];
+}
+
+/** Services by host that are on a port, all of them for port 0. */
+type PortServices = ReadonlyMap<string, ServiceRecord>;
+
+/** Everything that may be reached at a port, VirtualServices before services that have none. */
+export function hostRoutesAt(port: number, input: GenerateInput, scope: ProxyScope, egress: EgressScope): HostRoutes[] {
+  // Of several services for one host the last has its say, as in istiod.
+  const services = new Map<string, ServiceRecord>();
+  for (const service of egress.services) {
+    if (port === 0 || service.ports.some((p) => p.port === port)) services.set(service.hostname, service);
+  }
+  const sorted = [...services.values()].sort((a, b) => compareText(a.hostname, b.hostname));
+  const out = [...virtualServiceRoutes(port, sorted, services, input, scope, egress)];
+  const routed = new Set(out.flatMap((r) => r.services.map((s) => s.hostname)));
+  for (const service of sorted) {
+    if (!routed.has(service.hostname)) out.push(...defaultRoutes(port, service, input, scope));
+  }
+  return out;
+}
+
+function httpPorts(service: ServiceRecord, port: number): number[] {
+  return service.ports
+    .filter((p) => (port === 0 || p.port === port) && (isHttp(p.protocol) || isAutoDetected(p.protocol)))
+    .map((p) => p.port);
+}
+
+function* virtualServiceRoutes(
+  port: number,
+  sorted: readonly ServiceRecord[],
+  services: PortServices,
+  input: GenerateInput,
+  scope: ProxyScope,
+  egress: EgressScope,
+): Iterable<HostRoutes> {
+  const bestHost = mostSpecificHosts(egress.virtualServices, sorted);
+  for (const vs of egress.virtualServices) {
+    if (!vs.spec.http?.length) continue;
+    const own: ServiceRecord[] = [];
+    const hosts: string[] = [];
+    for (const host of vs.hosts) {
+      if (isWildcard(host)) {
+        const matching = sorted.filter((s) => isSubsetOf(s.hostname, host));
+        own.push(...matching.filter((s) => bestHost.get(s.hostname) === host));
+        if (matching.length === 0) hosts.push(host);
+      } else {
+        const service = services.get(host);
+        if (service) own.push(service);
+        else hosts.push(host);
+      }
+    }
+    const byPort = new Map<number, ServiceRecord[]>();
+    for (const service of own) {
+      for (const p of httpPorts(service, port)) {
+        const list = byPort.get(p);
+        if (list) list.push(service);
+        else byPort.set(p, [service]);
+      }
+    }
+    // Hosts that nobody serves are taken to be on port 80.
+    if (byPort.size === 0 && port === 80 && hosts.length > 0) byPort.set(80, []);
+    if (byPort.size === 0) continue;
+    const routes = routesOf(vs, port, services, input, scope);
+    if (routes.length === 0) continue;
+    for (const [servicePort, list] of byPort) yield { port: servicePort, services: list, hosts, routes };
+  }
+}
+
+/** For each service, the most specific host of any VirtualService that covers it; empty when all hosts are exact. */
+function mostSpecificHosts(
+  virtualServices: readonly VirtualService[],
+  services: readonly ServiceRecord[],
+): Map<string, string> {
+  const out = new Map<string, string>();
+  if (!virtualServices.some((vs) => vs.hosts.some(isWildcard))) return out;
+  const hosts = [...new Set(virtualServices.flatMap((vs) => vs.hosts))].sort(compareSpecificity);
+  const wildcards = hosts.filter(isWildcard);
+  const exact = new Set(hosts);
+  for (const { hostname } of services) {
+    const best = exact.has(hostname) ? hostname : wildcards.find((w) => isSubsetOf(hostname, w));
+    if (best !== undefined) out.set(hostname, best);
+  }
+  return out;
+}
+
+const virtualServiceFragments = new Fragments<readonly Route[]>();
+
+/** A VirtualService's routes at a port. They depend on who asks only where the object says so. */
+function routesOf(
+  vs: VirtualService,
+  port: number,
+  services: PortServices,
+  { ctx, view }: GenerateInput,
+  scope: ProxyScope,
+): readonly Route[] {
+  const traits = traitsOf(vs);
+  const dependencies: unknown[] = [ctx.mesh];
+  for (const host of traits.destinations) {
+    const known = scope.byHostname.get(host);
+    dependencies.push(services.get(host), known && scope.destinationRule(known));
+  }
+  const labels = traits.usesLabels ? canonicalJson(view.labels) : "";
+  const key = `${port}|${traits.usesNamespace ? view.namespace : ""}|${labels}`;
+  return virtualServiceFragments.get(vs, key, dependencies, () =>
+    httpRoutes(vs, {
+      port,
+      gateways: new Set([MESH_GATEWAY]),
+      labels: view.labels,
+      namespace: view.namespace,
+      // Only what is on this port: a destination elsewhere must say its port.
+      service(hostname) {
+        const service = services.get(hostname);
+        return (
+          service && { ...service, ports: port === 0 ? service.ports : service.ports.filter((p) => p.port === port) }
+        );
+      },
+      hashPolicies(destination, destinationPort) {
+        const service = scope.byHostname.get(destination.host ?? "");
+        return service ? hashPoliciesOf(scope.destinationRule(service), destination.subset ?? "", destinationPort) : [];
+      },
+      defaultRetries: ctx.mesh.mesh.defaultHttpRetryPolicy,
+      isTls: false,
+    }),
+  );
+}
+
+/** What of a client a VirtualService asks for. */
+interface Traits {
+  readonly destinations: readonly string[];
+  readonly usesLabels: boolean;
+  readonly usesNamespace: boolean;
+}
+
+const traitsByService = new WeakMap<VirtualService, Traits>();
+
+function traitsOf(vs: VirtualService): Traits {
+  let traits = traitsByService.get(vs);
+  if (!traits) {
+    const matches = (vs.spec.http ?? []).flatMap((http) => http.match ?? []);
+    traits = {
+      destinations: [...new Set(destinationHosts(vs))],
+      usesLabels: matches.some((m) => m.sourceLabels !== undefined),
+      usesNamespace: matches.some((m) => m.sourceNamespace !== undefined),
+    };
+    traitsByService.set(vs, traits);
+  }
+  return traits;
+}
+
+const defaultFragments = new Fragments<HostRoutes[]>();
+
+function defaultRoutes(port: number, service: ServiceRecord, { ctx }: GenerateInput, scope: ProxyScope): HostRoutes[] {
+  const rule = scope.destinationRule(service);
+  return defaultFragments.get(service, String(port), [rule, ctx.mesh], () =>
+    httpPorts(service, port).map((p) => {
+      const cluster = subsetKey("outbound", "", service.hostname, p);
+      const retries = ctx.mesh.mesh.defaultHttpRetryPolicy;
+      const route = defaultOutboundRoute(cluster, `${service.hostname}:${p}/*`, retries, hashPoliciesOf(rule, "", p));
+      return { port: p, services: [service], hosts: [], routes: [route] };
+    }),
+  );
+}
