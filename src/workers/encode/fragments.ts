@@ -30,7 +30,7 @@ export class Fragments<T> {
 }
 
 /** Kinds of proxies per owner that are remembered. */
-const MAX_KEYS = 64;
+const MAX_KEYS = 256;
 
 function same(a: readonly unknown[], b: readonly unknown[]): boolean {
   if (a.length !== b.length) return false;

@@ -1,6 +1,10 @@
 // EDS: the endpoints of the clusters that a proxy asks for by name. Worker threads.
+import { canonicalJson } from "../../../shared/canonical-json.ts";
 import { envoy } from "../../../shared/gen/envoy.js";
+import type { ProxyView } from "../../../shared/model/view.ts";
 import { parseSubsetKey } from "../../../shared/names/cluster-name.ts";
+import { Fragments } from "../../encode/fragments.ts";
+import type { EncodedPart, ResourceSink } from "../../encode/resource-sink.ts";
 import { endpointGroups, endpointOptions } from "../../endpoints/cluster-endpoints.ts";
 import { localEndpoints } from "../../endpoints/locality-priority.ts";
 import { localitySetting } from "../../scope/locality-setting.ts";
@@ -10,29 +14,47 @@ import type { GenerateInput, Generator } from "../generator.ts";
 
 const { ClusterLoadAssignment } = envoy.config.endpoint.v3;
 
+/** Assignments, which proxies in one locality have alike. */
+const fragments = new Fragments<EncodedPart>();
+
 /** Names that no service stands behind are answered with no endpoints, so that Envoy doesn't wait for them. */
 export const generateEndpoints: Generator = (input, sink) => {
   const scope = proxyScope(input.ctx, input.view, input.viewId);
   for (const name of input.names ?? []) {
-    sink.add(name, ClusterLoadAssignment, assignment(name, input, scope));
+    const part = assignment(name, input, scope, sink);
+    sink.addBytes(part.name, part.bytes, part.hash);
   }
 };
 
-function assignment(
-  name: string,
-  { ctx, view }: GenerateInput,
-  scope: ProxyScope,
-): envoy.config.endpoint.v3.IClusterLoadAssignment {
+function assignment(name: string, { ctx, view }: GenerateInput, scope: ProxyScope, sink: ResourceSink): EncodedPart {
+  const empty = (): EncodedPart => sink.encode(name, ClusterLoadAssignment, { clusterName: name });
   const key = parseSubsetKey(name);
   const service = key && scope.byHostname.get(key.hostname);
   const port = service?.ports.find((p) => p.port === key!.port);
-  if (!key || !service || !port) return { clusterName: name };
+  if (!key || !service || !port) return empty();
   const rule = scope.destinationRule(service);
   const subset = subsetOf(rule, key.subset);
-  if (key.subset !== "" && !subset) return { clusterName: name };
-  const groups = endpointGroups(ctx, service, port.name, subset);
-  if (groups.length === 0) return { clusterName: name };
+  if (key.subset !== "" && !subset) return empty();
   const policy = policyFor(rule, subset, port.port);
   const setting = localitySetting(ctx.mesh.mesh, policy);
-  return { clusterName: name, endpoints: localEndpoints(groups, endpointOptions(ctx, policy), setting, policy, view) };
+  // Labels of the client count only where a rule says which.
+  const near = `${localityKey(view)}${setting?.failoverPriority ? canonicalJson(view.labels) : ""}`;
+  const dependencies = [ctx.endpoints(service), rule, ctx.mesh, ctx.stamp("PeerAuthentication")];
+  return fragments.get(service, `${name}|${near}`, dependencies, () => {
+    const groups = endpointGroups(ctx, service, port.name, subset);
+    if (groups.length === 0) return empty();
+    const endpoints = localEndpoints(groups, endpointOptions(ctx, policy), setting, policy, view);
+    return sink.encode(name, ClusterLoadAssignment, { clusterName: name, endpoints });
+  });
+}
+
+const localityKeys = new WeakMap<ProxyView, string>();
+
+function localityKey(view: ProxyView): string {
+  let key = localityKeys.get(view);
+  if (key === undefined) {
+    key = canonicalJson([view.locality, view.metadata.network, view.metadata.clusterId]);
+    localityKeys.set(view, key);
+  }
+  return key;
 }

@@ -9,7 +9,9 @@ const { Listener } = envoy.config.listener.v3;
 
 export const generateListeners: Generator = (input, sink) => {
   const scope = proxyScope(input.ctx, input.view, input.viewId);
-  const sidecar = input.view.type === "sidecar";
-  const listeners = sidecar ? sidecarListeners(input, scope) : gatewayListeners(input, scope);
-  for (const listener of listeners) sink.add(listener.name!, Listener, listener);
+  if (input.view.type === "sidecar") {
+    sidecarListeners(input, scope, sink);
+    return;
+  }
+  for (const listener of gatewayListeners(input, scope)) sink.add(listener.name!, Listener, listener);
 };

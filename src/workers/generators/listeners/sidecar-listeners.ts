@@ -1,4 +1,7 @@
 // Puts a sidecar's filter chains into listeners: outbound ones, and the two that iptables lead to. Worker threads.
+import { envoy } from "../../../shared/gen/envoy.js";
+import { Fragments } from "../../encode/fragments.ts";
+import type { EncodedPart, ResourceSink } from "../../encode/resource-sink.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
 import { listenerAccessLogs } from "../../filters/telemetry.ts";
@@ -22,20 +25,47 @@ import { blackHoleChain, detectionTimeout, type InboundChains, inboundChains } f
 import { listenOn, perSocketEvent } from "./listen-address.ts";
 import { type OutboundListener, outboundListeners, wildcardAddress } from "./outbound.ts";
 
+const { Listener: ListenerCodec } = envoy.config.listener.v3;
+
 const OUTBOUND_PORT = 15001;
 const INBOUND_PORT = 15006;
 
-export function sidecarListeners(input: GenerateInput, scope: ProxyScope): Listener[] {
+const fragments = new Fragments<EncodedPart>();
+
+/** Puts all listeners of a sidecar into the sink. */
+export function sidecarListeners(input: GenerateInput, scope: ProxyScope, sink: ResourceSink): void {
   const capture = input.view.metadata.interceptionMode !== "NONE";
-  const outbound = [...outboundListeners(input, scope).values()].map((l) => outboundListener(input, scope, l, capture));
+  const add = (listener: Listener): void => sink.add(listener.name!, ListenerCodec, listener);
   const inbound = inboundChains(input, scope);
-  if (!capture) return [...boundListeners(input, inbound, false), ...outbound];
-  return [
-    virtualOutbound(input, scope),
-    virtualInbound(input, inbound),
-    ...boundListeners(input, inbound, true),
-    ...outbound,
-  ];
+  if (capture) {
+    add(virtualOutbound(input, scope));
+    add(virtualInbound(input, inbound));
+  }
+  for (const listener of boundListeners(input, inbound, capture)) add(listener);
+  for (const own of outboundListeners(input, scope).values()) {
+    const part = outboundPart(input, scope, own, capture, sink);
+    sink.addBytes(part.name, part.bytes, part.hash);
+  }
+}
+
+/** A serialized outbound listener. One with a single TCP chain says nothing of who asks, and is kept for all. */
+function outboundPart(
+  input: GenerateInput,
+  scope: ProxyScope,
+  own: OutboundListener,
+  capture: boolean,
+  sink: ResourceSink,
+): EncodedPart {
+  const encode = (): EncodedPart => {
+    const listener = outboundListener(input, scope, own, capture);
+    return sink.encode(listener.name!, ListenerCodec, listener);
+  };
+  if (own.http || own.tcp.size !== 1) return encode();
+  const [chain] = own.tcp.values();
+  const { metadata, ipFamilies } = input.view;
+  const families = `${ipFamilies.ipv4}${ipFamilies.ipv6}`;
+  const key = `${own.bind}_${own.port}|${metadata.interceptionMode}|${families}|${scope.outboundPolicy}`;
+  return fragments.get(chain!, key, [input.ctx.mesh], encode);
 }
 
 function outboundListener(input: GenerateInput, scope: ProxyScope, own: OutboundListener, capture: boolean): Listener {

@@ -4,6 +4,7 @@ import { isTls, type ServicePort, type ServiceRecord } from "../../../shared/mod
 import { subsetKey } from "../../../shared/names/cluster-name.ts";
 import { hostsMatch } from "../../../shared/names/hostname.ts";
 import { labelsMatch } from "../../../shared/names/labels.ts";
+import { Fragments } from "../../encode/fragments.ts";
 import { durationMs, struct } from "../../encode/values.ts";
 import { sniForwardProxy } from "../../filters/dynamic-forward-proxy.ts";
 import { virtualServicePath } from "../../routing/http-route.ts";
@@ -22,7 +23,12 @@ export interface TcpTarget {
   readonly wildcard: boolean;
 }
 
-/** The chains of a service's TCP or TLS port. */
+const fragments = new Fragments<FilterChain[]>();
+
+/**
+ * The chains of a service's TCP or TLS port: the same objects for all proxies that are alike, for as long as nothing that
+ * they were made of changes.
+ */
 export function tcpChains(
   input: GenerateInput,
   scope: ProxyScope,
@@ -32,7 +38,14 @@ export function tcpChains(
   const own = virtualServices.filter(
     (vs) => (vs.spec.tcp || vs.spec.tls) && vs.hosts.some((h) => hostsMatch(h, target.service.hostname)),
   );
-  return [...tlsRouteChains(input, scope, own, target), ...tcpRouteChains(input, scope, own, target)];
+  const build = (): FilterChain[] => [
+    ...tlsRouteChains(input, scope, own, target),
+    ...tcpRouteChains(input, scope, own, target),
+  ];
+  if (own.length > 0) return build();
+  const { service, port, cidr, wildcard } = target;
+  const key = `${port.port}|${cidr}|${wildcard}|${input.view.istioFilters}|${input.view.ipFamilies.ipv4}`;
+  return fragments.get(service, key, [input.ctx.mesh, scope.destinationRule(service)], build);
 }
 
 function tlsRouteChains(
