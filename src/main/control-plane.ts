@@ -1,6 +1,6 @@
 // The control plane as a whole: builds each part, connects them from left to right, starts and drains. Main thread.
 import xxhash from "xxhash-wasm";
-import { errorMessage } from "../shared/errors.ts";
+import { errorMessage, type MizzenError } from "../shared/errors.ts";
 import { startAdminServers } from "./admin/admin-servers.ts";
 import { debugRoutes } from "./admin/debug-routes.ts";
 import { Readiness } from "./admin/readiness.ts";
@@ -55,6 +55,8 @@ export interface ControlPlane {
   readonly isReady: boolean;
   /** For tests and fault drills. */
   readonly pool: WorkerPool;
+  /** Resolves with the reason when it can't go on; never while all is well. */
+  readonly failed: Promise<MizzenError>;
   /** Resolves when it is ready. */
   ready(): Promise<void>;
   /** Drains the streams, and ends all threads and servers. */
@@ -69,10 +71,11 @@ export async function startControlPlane(options: Options, deps: ControlPlaneDeps
     for (const close of parts.splice(0).reverse()) await close();
   };
   try {
-    const { addresses, pool, readiness } = await start(options, deps, (close) => parts.push(close));
+    const { addresses, pool, readiness, failed } = await start(options, deps, (close) => parts.push(close));
     return {
       addresses,
       pool,
+      failed,
       get isReady() {
         return readiness.isReady;
       },
@@ -90,6 +93,10 @@ type OnClose = (close: () => Promise<void> | void) => void;
 async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose) {
   const { logging, now = () => performance.now(), wallClock = () => Date.now(), version = "unknown" } = deps;
   const began = now();
+  let fail: (error: MizzenError) => void = () => undefined;
+  const failed = new Promise<MizzenError>((resolve) => {
+    fail = resolve;
+  });
   const readiness = new Readiness();
   const configured = readiness.hold("configuration");
 
@@ -111,6 +118,10 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
       metrics.workerTaskTime.observe(runMs / 1000);
     },
     onWorkerLost: () => metrics.workersLost.inc(),
+    onBroken: (error) => {
+      logging("pool").error({ reason: error.message }, "nothing can be generated any more");
+      fail(error);
+    },
   });
   onClose(() => pool.close());
 
@@ -242,7 +253,7 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
     { ...Object.fromEntries(Object.entries(addresses).map(([name, at]) => [name, `${at.host}:${at.port}`])) },
     `ready in ${Math.round(took)} ms with ${countOf(registry.services.all())} services`,
   );
-  return { addresses, pool, readiness };
+  return { addresses, pool, readiness, failed };
 }
 
 /** Warnings of generators that are remembered, so that each is logged once. */

@@ -1,6 +1,6 @@
 // The command line: `discovery`, `demo` and `version`. Main thread.
 import { Command } from "commander";
-import { MizzenError } from "../../shared/errors.ts";
+import { errorMessage, MizzenError } from "../../shared/errors.ts";
 import { buildDiscoveryCommand } from "../config/discovery-flags.ts";
 import type { Options } from "../config/options.ts";
 import { addDemoCommand } from "../demo/demo-command.ts";
@@ -47,17 +47,22 @@ async function runDiscovery(options: Options, warnings: readonly string[], versi
   const log = logging("default");
   log.info({ version, node: process.version }, "starting");
   for (const warning of warnings) log.warn({}, warning);
+  let started = false;
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       process.once(signal, () => {
-        resolve(signal);
+        // Nobody is connected yet, and a second signal means at once.
+        if (!started) process.exit(130);
         process.once(signal, () => process.exit(130));
+        resolve(signal);
       });
     }
   });
   const controlPlane = await startControlPlane(options, { logging, version });
-  const signal = await stopped;
-  log.info({ signal }, "stopping");
+  started = true;
+  const reason = await Promise.race([stopped, controlPlane.failed]);
+  log.info({ reason: errorMessage(reason) }, "stopping");
   await controlPlane.close();
   log.info({}, "stopped");
+  if (reason instanceof MizzenError) throw reason;
 }

@@ -20,14 +20,17 @@ const LONE_MS = 2;
 
 /**
  * The first change after a quiet time goes out almost at once. Changes that follow it within the quiet time are merged
- * until there was no further one for `afterMs`, or the first of them has waited for `maxMs`.
+ * until there was no further one for `afterMs`, or the first of them has waited for `maxMs`. Endpoints that come and go
+ * all the time are never quiet, and cheap to push: while nothing else changed, they go out every `afterMs`.
  */
 export class DebounceWindow {
   private readonly options: DebounceOptions;
   private pending: PushRequest | undefined;
   /** When the pending changes are due. */
   private dueAt = 0;
-  /** When the last request was handed out: changes soon after it belong to a storm. */
+  /** True while what is pending goes out at once, or nearly so. */
+  private lone = false;
+  /** When the last request was handed out, and when the last change came: a storm is what follows either soon. */
   private lastOut = Number.NEGATIVE_INFINITY;
   private lastOffer = Number.NEGATIVE_INFINITY;
 
@@ -39,25 +42,20 @@ export class DebounceWindow {
   offer(change: RegistryChange, now: number): void {
     const { afterMs, maxMs } = this.options;
     const { pending } = this;
-    if (!pending) {
-      this.pending = { change, firstChangeMs: now, lastChangeMs: now, merged: 1 };
-      const quietSince = Math.max(this.lastOut, this.lastOffer);
-      const storm = now - quietSince < afterMs;
-      const immediate = !storm || (!this.options.endpoints && isEndpointsOnly(change));
-      this.dueAt = now + (immediate ? Math.min(LONE_MS, afterMs) : afterMs);
-    } else {
-      const merged = mergeChanges(pending.change, change);
-      this.pending = {
-        change: merged,
-        firstChangeMs: pending.firstChangeMs,
-        lastChangeMs: now,
-        merged: pending.merged + 1,
-      };
-      // One that is about to go out takes along what comes until then.
-      const lone = this.dueAt - pending.firstChangeMs <= LONE_MS;
-      if (!lone) this.dueAt = Math.min(now + afterMs, pending.firstChangeMs + maxMs);
-    }
+    const quiet = now - Math.max(this.lastOut, this.lastOffer) >= afterMs;
     this.lastOffer = now;
+    const merged = pending ? mergeChanges(pending.change, change) : change;
+    const firstChangeMs = pending?.firstChangeMs ?? now;
+    this.pending = { change: merged, firstChangeMs, lastChangeMs: now, merged: (pending?.merged ?? 0) + 1 };
+    const endpointsOnly = isEndpointsOnly(merged);
+    if (!pending) {
+      this.lone = quiet || (endpointsOnly && !this.options.endpoints);
+      if (this.lone) this.dueAt = now + Math.min(LONE_MS, afterMs);
+    }
+    // One that is about to go out takes along what comes until then.
+    if (this.lone) return;
+    if (endpointsOnly) this.dueAt = Math.max(firstChangeMs + Math.min(LONE_MS, afterMs), this.lastOut + afterMs);
+    else this.dueAt = Math.min(now + afterMs, firstChangeMs + maxMs);
   }
 
   /** When `due` will give something; undefined while nothing is pending. */

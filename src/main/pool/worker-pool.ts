@@ -14,6 +14,8 @@ import type { Logger } from "../telemetry/log.ts";
 
 /** How often a task is run again after its worker died. */
 const MAX_LOST_WORKERS = 3;
+/** How often in a row the threads are started anew without a task done. */
+const MAX_REVIVALS = 3;
 
 export interface WorkerPoolOptions {
   /** Worker threads; by default one less than the machine has, at least one. */
@@ -22,39 +24,35 @@ export interface WorkerPoolOptions {
   /** Told of each task and each lost worker, for metrics. */
   readonly onTask?: (queueMs: number, runMs: number) => void;
   readonly onWorkerLost?: () => void;
+  /** Told when no workers can be started any more: nothing can be generated from then on. */
+  readonly onBroken?: (error: MizzenError) => void;
 }
 
 let pools = 0;
 
 /** Owns the threads. `close` ends them. */
 export class WorkerPool {
-  private readonly pool: Piscina;
+  private pool: Piscina;
+  private readonly threads: number;
+  private readonly startup: WorkerStartup;
   private readonly channel: BroadcastChannel;
   private readonly log: Logger;
   private readonly options: WorkerPoolOptions;
   /** Versions that tasks are under way for, with how many. */
   private readonly inUse = new Map<number, number>();
   private closing = false;
+  private revivals = 0;
+  private lastError = "";
+  private broken: MizzenError | undefined;
 
   constructor(options: WorkerPoolOptions) {
     this.options = options;
     this.log = options.log;
     const channel = snapshotChannelName(`${process.pid}-${++pools}`);
     this.channel = new BroadcastChannel(channel);
-    const threads = options.workers ?? Math.max(1, availableParallelism() - 1);
-    const startup: WorkerStartup = { layoutRevision: LAYOUT_REVISION, channel };
-    this.pool = new Piscina({
-      filename: new URL("../../workers/worker.js", import.meta.url).href,
-      minThreads: threads,
-      maxThreads: threads,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      atomics: "sync",
-      recordTiming: false,
-      workerData: startup,
-    });
-    this.pool.on("error", (error: Error) => {
-      if (!this.closing) this.log.error({ error: errorMessage(error) }, "a worker failed outside a task");
-    });
+    this.threads = options.workers ?? Math.max(1, availableParallelism() - 1);
+    this.startup = { layoutRevision: LAYOUT_REVISION, channel };
+    this.pool = this.startThreads();
   }
 
   get threadCount(): number {
@@ -84,6 +82,7 @@ export class WorkerPool {
   async generate(snapshot: MeshSnapshot, view: ProxyViewRef, wants: readonly ResourceWant[]): Promise<Generated> {
     // A closed pool would start new threads.
     if (this.closing) throw new MizzenError("MIZZEN_ERR_DRAINING", "the worker pool is closed");
+    if (this.broken) throw this.broken;
     this.hold(snapshot.version, 1);
     try {
       let lost = 0;
@@ -102,7 +101,9 @@ export class WorkerPool {
           result = await this.run(task);
         } catch (error) {
           if (this.closing) throw new MizzenError("MIZZEN_ERR_DRAINING", "the worker pool is closed", { cause: error });
+          if (this.broken) throw this.broken;
           lost++;
+          this.lastError = errorMessage(error);
           this.options.onWorkerLost?.();
           this.log.warn(
             { view: view.id, version: snapshot.version, attempt: lost, error: errorMessage(error) },
@@ -141,10 +142,46 @@ export class WorkerPool {
   private async run(task: WorkerTask): Promise<WorkerResult> {
     const started = performance.now();
     const result = (await this.pool.run(task)) as WorkerResult;
+    this.revivals = 0;
     const total = performance.now() - started;
     const busy = result.ok ? result.attachMs + result.generateMs : 0;
     this.options.onTask?.(Math.max(0, total - busy), busy);
     return result;
+  }
+
+  private startThreads(): Piscina {
+    const pool = new Piscina({
+      filename: new URL("../../workers/worker.js", import.meta.url).href,
+      minThreads: this.threads,
+      maxThreads: this.threads,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      atomics: "sync",
+      recordTiming: false,
+      workerData: this.startup,
+    });
+    pool.on("error", (error: Error) => {
+      this.lastError = errorMessage(error);
+      if (!this.closing) this.log.error({ error: this.lastError }, "a worker failed outside a task");
+    });
+    pool.on("workerDestroy", () => setImmediate(() => this.checkThreads(pool)));
+    return pool;
+  }
+
+  /** Piscina replaces threads that die, but none any more once one has died while it started. */
+  private checkThreads(pool: Piscina): void {
+    if (this.closing || this.broken || pool !== this.pool || pool.threads.length >= this.threads) return;
+    if (++this.revivals > MAX_REVIVALS) {
+      this.broken = new MizzenError("MIZZEN_ERR_WORKER_LOST", `workers cannot be started: ${this.lastError}`);
+      this.options.onBroken?.(this.broken);
+    } else {
+      this.log.warn(
+        { threads: pool.threads.length, wanted: this.threads },
+        "too few workers are left; all are started anew",
+      );
+      this.pool = this.startThreads();
+    }
+    // Tasks in hand, and those that wait for threads that don't come, are run again by the new ones.
+    pool.destroy().catch((error: unknown) => this.log.error({ error: errorMessage(error) }, "old workers did not end"));
   }
 
   private hold(version: number, step: 1 | -1): void {
