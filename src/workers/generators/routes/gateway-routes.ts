@@ -11,6 +11,7 @@ import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { type VirtualService, virtualServicesFor } from "../../scope/virtual-services.ts";
 import type { GenerateInput } from "../generator.ts";
 import { routeConfiguration } from "./route-configuration.ts";
+import { virtualHostFor } from "./upstream-routes.ts";
 
 const REQUIRE_ALL_TLS = 2;
 
@@ -29,7 +30,11 @@ export function gatewayRouteConfig(
     return routeConfiguration(name, [{ name: `blackhole:${port}`, domains: ["*"] }]);
   }
   const virtualHosts = [...hosts.values()].map((vh) => ({ ...vh, routes: catchAllLast(vh.routes) }));
-  return routeConfiguration(name, input.ctx.mesh.features.routeCollapse ? collapse(virtualHosts) : virtualHosts);
+  const merged = input.ctx.mesh.features.routeCollapse ? collapse(virtualHosts) : virtualHosts;
+  return routeConfiguration(
+    name,
+    merged.map((vh) => virtualHostFor(input.view, vh)),
+  );
 }
 
 function addServer(

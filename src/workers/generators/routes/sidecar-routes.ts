@@ -1,6 +1,7 @@
 // The route configurations of a sidecar's outbound listeners, joined from serialized virtual hosts. Worker threads.
 import { envoy } from "../../../shared/gen/envoy.js";
 import type { ServiceRecord } from "../../../shared/model/service.ts";
+import type { ProxyView } from "../../../shared/model/view.ts";
 import { Fragments } from "../../encode/fragments.ts";
 import { joinRepeated } from "../../encode/join.ts";
 import { statefulSession } from "../../filters/stateful-session.ts";
@@ -11,6 +12,7 @@ import { serviceAddresses } from "../../scope/service-address.ts";
 import type { GenerateInput } from "../generator.ts";
 import { type HostRoutes, hostRoutesAt } from "./host-routes.ts";
 import { routeConfiguration } from "./route-configuration.ts";
+import { virtualHostFor } from "./upstream-routes.ts";
 
 const { RouteConfiguration, VirtualHost: VirtualHostCodec } = envoy.config.route.v3;
 
@@ -43,7 +45,7 @@ export class SidecarRoutes {
   config(name: string): Uint8Array | undefined {
     const parsed = parseRouteName(name);
     if (!parsed) return undefined;
-    const catchAll = encodedCatchAll(this.scope);
+    const catchAll = encodedCatchAll(this.scope, this.input.view);
     const hosts = this.hostsAt(parsed.port);
     if (parsed.hostname === "") {
       return this.join(name, [...hosts.map((h) => this.encoded(h, h.domains)), catchAll]);
@@ -67,9 +69,10 @@ export class SidecarRoutes {
   }
 
   private encoded(host: NamedHost, domains: readonly string[]): Uint8Array {
-    const { ctx } = this.input;
+    const { ctx, view } = this.input;
     const { routes } = host.source;
-    return hostFragments.get(routes, `${host.name} ${domains.join()}`, [host.service, ctx.mesh], () => {
+    const key = `${host.name} ${domains.join()} ${view.istioFilters}`;
+    return hostFragments.get(routes, key, [host.service, ctx.mesh], () => {
       const sessions = statefulSession(ctx, host.service);
       const message: VirtualHost = {
         name: host.name,
@@ -78,7 +81,7 @@ export class SidecarRoutes {
         includeRequestAttemptCount: true,
         ...(sessions ? { typedPerFilterConfig: sessions } : {}),
       };
-      return VirtualHostCodec.encode(message).finish();
+      return VirtualHostCodec.encode(virtualHostFor(view, message)).finish();
     });
   }
 }
@@ -86,11 +89,12 @@ export class SidecarRoutes {
 const hostFragments = new Fragments<Uint8Array>();
 const catchAlls = new Map<string, Uint8Array>();
 
-function encodedCatchAll(scope: ProxyScope): Uint8Array {
-  let bytes = catchAlls.get(scope.outboundPolicy);
+function encodedCatchAll(scope: ProxyScope, view: ProxyView): Uint8Array {
+  const key = `${scope.outboundPolicy} ${view.istioFilters}`;
+  let bytes = catchAlls.get(key);
   if (!bytes) {
-    bytes = VirtualHostCodec.encode(catchAllVirtualHost(scope.outboundPolicy)).finish();
-    catchAlls.set(scope.outboundPolicy, bytes);
+    bytes = VirtualHostCodec.encode(virtualHostFor(view, catchAllVirtualHost(scope.outboundPolicy))).finish();
+    catchAlls.set(key, bytes);
   }
   return bytes;
 }
