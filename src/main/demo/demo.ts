@@ -145,9 +145,9 @@ async function startGateway(
       mode: "delta",
       admin: { address: "127.0.0.1", port: 0 },
     }),
-    // Envoy repeats itself with each update.
+    // Envoy repeats itself with each update, and gets Ctrl-C too.
     onLog: (line) => {
-      if (!said.has(line)) print(`envoy  ${line}\n`);
+      if (!said.has(line) && !line.includes("caught SIG")) print(`envoy  ${line}\n`);
       said.add(line);
     },
   });

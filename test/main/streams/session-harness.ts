@@ -129,6 +129,7 @@ export class ProxyDouble {
       typeUrl: TYPE_URL[type],
       versionInfo: "",
       names: this.names.get(type) ?? [],
+      namesBytes: undefined,
       nonce: "",
       error: undefined,
       ...request,

@@ -256,6 +256,7 @@ test("a type that is not served is noted and has no answer", async () => {
     typeUrl: "type.googleapis.com/some.Type",
     versionInfo: "",
     names: [],
+    namesBytes: undefined,
     nonce: "",
     error: undefined,
   });

@@ -58,6 +58,23 @@ test("state-of-the-world requests", () => {
   );
 });
 
+/** The serialized names of a request that has nothing else. */
+function namesOnly(names: readonly string[]): Uint8Array {
+  return new Uint8Array(DiscoveryRequest.encode({ resourceNames: [...names] }).finish());
+}
+
+test("names that don't stand together are found too", () => {
+  const request = Buffer.concat([
+    namesOnly(["a"]),
+    DiscoveryRequest.encode({ typeUrl: "t" }).finish(),
+    namesOnly(["b"]),
+  ]);
+  const { names, namesBytes, typeUrl } = decodeSotwRequest(request);
+  assert.deepEqual(names, ["a", "b"]);
+  assert.equal(namesBytes, undefined);
+  assert.equal(typeUrl, "t");
+});
+
 test("delta requests", () => {
   const versions = fc.dictionary(text, text, { noNullPrototype: true });
   fc.assert(
