@@ -1,5 +1,6 @@
 // The difference between what a proxy has and what was generated, with its encoded forms; each computed once for all
 // proxies that are alike. Main thread, pure.
+import { LRUCache } from "lru-cache";
 import type { EncodedResource, ResourceSet } from "../../shared/model/resource.ts";
 import { Held } from "./held.ts";
 import { encodeDeltaResources, encodeSotwResources } from "./response-wire.ts";
@@ -14,8 +15,6 @@ export class Difference {
   readonly removed: readonly string[];
   private readonly held: Held;
   private readonly whole: boolean;
-  private deltaBytes: Uint8Array | undefined;
-  private sotwBytes: Uint8Array | undefined;
   private after: Held | undefined;
   private afterKeeping: Held | undefined;
 
@@ -30,13 +29,10 @@ export class Difference {
 
   /** The `resources` field of a delta response, or of a state-of-the-world one for a type that is sent in parts. */
   body(variant: "sotw" | "delta"): Uint8Array {
-    if (variant === "sotw") {
-      if (this.changed.length === this.set.resources.length) return sotwBody(this.set);
-      this.sotwBytes ??= encodeSotwResources(this.set.type, this.changed);
-      return this.sotwBytes;
-    }
-    this.deltaBytes ??= encodeDeltaResources(this.set.type, this.changed);
-    return this.deltaBytes;
+    const { type, resources } = this.set;
+    if (variant === "delta") return bodyOf(deltaBodies, this, () => encodeDeltaResources(type, this.changed));
+    if (this.changed.length === resources.length) return sotwBody(this.set);
+    return bodyOf(sotwBodies, this, () => encodeSotwResources(type, this.changed));
   }
 
   /** What the proxy has once the difference is sent. */
@@ -98,16 +94,30 @@ function remembered(
   return difference;
 }
 
-const bodies = new WeakMap<ResourceSet, Uint8Array>();
+/** Bodies are shared by proxies that are alike, which are served soon after each other: the latest are enough. */
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+
+type Bodies = LRUCache<object, Uint8Array>;
+
+function newBodies(): Bodies {
+  return new LRUCache({ maxSize: MAX_BODY_BYTES, sizeCalculation: (body) => body.length + 256 });
+}
+
+const sotwBodies = newBodies();
+const deltaBodies = newBodies();
+
+function bodyOf(bodies: Bodies, key: object, encode: () => Uint8Array): Uint8Array {
+  let body = bodies.get(key);
+  if (!body) {
+    body = encode();
+    bodies.set(key, body);
+  }
+  return body;
+}
 
 /** The `resources` field with a whole set. */
 export function sotwBody(set: ResourceSet): Uint8Array {
-  let body = bodies.get(set);
-  if (!body) {
-    body = encodeSotwResources(set.type, set.resources);
-    bodies.set(set, body);
-  }
-  return body;
+  return bodyOf(sotwBodies, set, () => encodeSotwResources(set.type, set.resources));
 }
 
 const unions = new WeakMap<ResourceSet, WeakMap<ResourceSet, ResourceSet>>();

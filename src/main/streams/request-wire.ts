@@ -15,7 +15,10 @@ export interface SotwRequest {
   readonly node: Uint8Array | undefined;
   readonly typeUrl: string;
   readonly versionInfo: string;
+  /** Decoded when it is read: most requests repeat names that are known. */
   readonly names: readonly string[];
+  /** The serialized names; undefined when they don't stand together. Valid as long as the request's own bytes. */
+  readonly namesBytes: Uint8Array | undefined;
   readonly nonce: string;
   readonly error: ErrorDetail | undefined;
 }
@@ -38,7 +41,7 @@ type Field = (reader: Reader) => void;
 /** Reads an `envoy.service.discovery.v3.DiscoveryRequest`. Throws MIZZEN_ERR_PROTOCOL. */
 export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
   const out = { node: undefined as Uint8Array | undefined, typeUrl: "", versionInfo: "", nonce: "" };
-  const names: string[] = [];
+  const span = new NamesSpan(bytes);
   let error: ErrorDetail | undefined;
   readFields(bytes, {
     1: (r) => {
@@ -47,7 +50,7 @@ export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
     2: (r) => {
       out.node = r.bytes();
     },
-    3: (r) => names.push(r.string()),
+    [NAMES_FIELD]: (r) => span.skip(r),
     4: (r) => {
       out.typeUrl = r.string();
     },
@@ -58,8 +61,55 @@ export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
       error = decodeStatus(r.bytes());
     },
   });
-  return { ...out, names, error };
+  return {
+    ...out,
+    error,
+    namesBytes: span.serialized(),
+    get names() {
+      return span.names();
+    },
+  };
 }
+
+const NAMES_FIELD = 3;
+
+/** Where the names stand in a request, which has them one after the other. */
+class NamesSpan {
+  private readonly bytes: Uint8Array;
+  private from = -1;
+  private to = -1;
+  private contiguous = true;
+  private decoded: string[] | undefined;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  /** Passes over one name, whose tag (one byte) was read. */
+  skip(reader: Reader): void {
+    const start = reader.pos - 1;
+    if (this.from < 0) this.from = start;
+    else if (this.to !== start) this.contiguous = false;
+    reader.skipType(2);
+    this.to = reader.pos;
+  }
+
+  serialized(): Uint8Array | undefined {
+    if (!this.contiguous) return undefined;
+    return this.from < 0 ? NOTHING : this.bytes.subarray(this.from, this.to);
+  }
+
+  names(): string[] {
+    if (!this.decoded) {
+      const names: string[] = [];
+      if (this.from >= 0) readFields(this.bytes.subarray(this.from, this.to), { 3: (r) => names.push(r.string()) });
+      this.decoded = names;
+    }
+    return this.decoded;
+  }
+}
+
+const NOTHING = new Uint8Array();
 
 /** Reads an `envoy.service.discovery.v3.DeltaDiscoveryRequest`. Throws MIZZEN_ERR_PROTOCOL. */
 export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {

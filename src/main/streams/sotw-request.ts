@@ -23,11 +23,11 @@ export function applySotwRequest(watches: Map<XdsType, Watch>, type: XdsType, re
   const response = watch.sent;
   if (!response) {
     // Nothing was sent yet: the proxy only changed its mind.
-    return changeNames(watch, request.names) ? { kind: "subscription" } : { kind: "ignored" };
+    return takeNames(watch, request) ? { kind: "subscription" } : { kind: "ignored" };
   }
   const wasOutstanding = watch.outstanding;
   if (!settle(watch, request.nonce, request.error)) return { kind: "stale", nonce: request.nonce };
-  const changed = changeNames(watch, request.names);
+  const changed = takeNames(watch, request);
   if (request.error) return { kind: "nack", response, error: request.error };
   if (wasOutstanding) return { kind: "ack", response, changed };
   if (changed) return { kind: "subscription" };
@@ -47,6 +47,21 @@ export function applySotwRequest(watches: Map<XdsType, Watch>, type: XdsType, re
 function isWildcard(type: XdsType, names: readonly string[], hadNames: boolean): boolean {
   if (!WILDCARD_TYPES.has(type)) return false;
   return names.includes("*") || (names.length === 0 && !hadNames);
+}
+
+/** Serialized names of lists that streams share: each acknowledgement repeats the names, byte by byte the same. */
+const serialized = new WeakMap<readonly string[], Uint8Array>();
+
+/** Makes the watch ask for the request's names. True when they differ from before. */
+function takeNames(watch: Watch, request: SotwRequest): boolean {
+  const { list } = watch;
+  const bytes = request.namesBytes;
+  const known = list && serialized.get(list);
+  if (bytes && known && Buffer.compare(bytes, known) === 0) return false;
+  const changed = changeNames(watch, request.names);
+  // A copy: the request's buffer is not to be kept.
+  if (!changed && list && bytes && !known) serialized.set(list, Uint8Array.from(bytes));
+  return changed;
 }
 
 /** Makes the watch ask for these names. True when that differs from before. */
