@@ -5,6 +5,7 @@ import type { ConfigObject, IstioKind } from "../../shared/model/config.ts";
 import type { MeshObject } from "../../shared/model/delta.ts";
 import type { ProxyIdentity, ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { PushRequest, RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
+import type { ProxyView } from "../../shared/model/view.ts";
 import { subsetKey } from "../../shared/names/cluster-name.ts";
 import { hostsMatch, resolveShortName } from "../../shared/names/hostname.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
@@ -12,22 +13,41 @@ import type { Registry } from "../registry/registry.ts";
 import type { AffectedNames, Planner, ViewPlan } from "./contracts.ts";
 import { ALL_TYPES, SERVICE_TYPES, typesOfKind } from "./dependencies.ts";
 import { buildView, type Hash, type PlannedView } from "./proxy-view.ts";
+import { RelevantLabels } from "./relevant-labels.ts";
 import type { AffectedVersions } from "./resource-provider.ts";
+import { facetOf } from "./view-facets.ts";
+
+const EVERYTHING: ViewPlan = new Map(ALL_TYPES.map((type) => [type, "all" as const]));
 
 /** Views remembered after their last proxy is gone, so that a reconnect finds its cache entries. */
 const MAX_VIEWS = 20_000;
 
-interface ViewState {
-  readonly view: PlannedView;
-  /** Push version that last affected a whole type. */
-  readonly affected: Map<XdsType, number>;
+/** What is known of one type of the proxies that are alike in what that type depends on. */
+interface FacetState {
+  readonly ref: ProxyViewRef;
+  readonly type: XdsType;
+  readonly proxy: Scope;
+  /** Push version that last affected the whole type. */
+  affected: number;
+}
+
+/** What decides whether a change can touch a proxy at all. */
+type Scope = Pick<ProxyView, "type" | "namespace">;
+
+/** The facets of one view, as the labels that count were when they were made. */
+interface ViewFacets {
+  readonly labels: ReadonlySet<string>;
+  readonly byType: Map<XdsType, FacetState>;
 }
 
 /** Owns the views and what is known of their freshness. `advance` is called once for each new snapshot. */
 export class MeshPlanner implements Planner, AffectedVersions {
   private readonly registry: Registry;
   private readonly hash: Hash;
-  private readonly views = new LRUCache<string, ViewState>({ max: MAX_VIEWS });
+  private readonly views = new LRUCache<string, PlannedView>({ max: MAX_VIEWS });
+  private readonly facets = new LRUCache<string, FacetState>({ max: MAX_VIEWS });
+  private readonly viewFacets = new WeakMap<ProxyViewRef, ViewFacets>();
+  private readonly relevant = new RelevantLabels();
   /** The view of each connected proxy, until its workload or the mesh changes. */
   private proxies = new WeakMap<ProxyIdentity, PlannedView>();
   private known = new WeakMap<ProxyIdentity, number>();
@@ -50,11 +70,12 @@ export class MeshPlanner implements Planner, AffectedVersions {
     this.version = version;
     this.plans = new Map();
     this.lastRequest = undefined;
+    this.relevant.update(this.registry, change && !change.mesh ? change.configs.values() : undefined);
     if (!change || change.mesh) {
       this.proxies = new WeakMap();
       this.known = new WeakMap();
       this.addressGeneration.clear();
-      for (const state of this.views.values()) for (const type of ALL_TYPES) state.affected.set(type, version);
+      for (const facet of this.facets.values()) facet.affected = version;
       this.endpointVersions.clear();
       return;
     }
@@ -64,11 +85,10 @@ export class MeshPlanner implements Planner, AffectedVersions {
     }
     this.edsNames = this.clusterNames(change.endpoints.values());
     for (const name of this.edsNames) this.endpointVersions.set(name, version);
-    for (const state of this.views.values()) {
-      for (const [type, names] of this.planFor(state.view, change)) {
-        if (names === "all") state.affected.set(type, version);
-      }
+    for (const facet of this.facets.values()) {
+      if (this.planFor(facet.proxy, change).get(facet.type) === "all") facet.affected = version;
     }
+    this.plans = new Map();
   }
 
   viewOf(proxy: ProxyIdentity): ProxyViewRef {
@@ -76,14 +96,17 @@ export class MeshPlanner implements Planner, AffectedVersions {
     if (cached && !this.moved(proxy)) return cached;
     const built = buildView(proxy, this.registry, this.hash);
     this.known.set(proxy, this.generation);
-    let state = this.views.get(built.id);
-    if (!state) {
-      state = { view: built, affected: new Map() };
-      for (const type of ALL_TYPES) state.affected.set(type, this.version);
-      this.views.set(built.id, state);
+    let view = this.views.get(built.id);
+    if (!view) {
+      view = built;
+      this.views.set(built.id, view);
     }
-    this.proxies.set(proxy, state.view);
-    return state.view;
+    this.proxies.set(proxy, view);
+    return view;
+  }
+
+  facetOf(ref: ProxyViewRef, type: XdsType): ProxyViewRef {
+    return this.facet(ref, type)?.ref ?? ref;
   }
 
   plan(view: ProxyViewRef, request: PushRequest): ViewPlan {
@@ -91,17 +114,12 @@ export class MeshPlanner implements Planner, AffectedVersions {
       this.lastRequest = request;
       this.plans = new Map();
     }
-    let plan = this.plans.get(view.id);
-    if (!plan) {
-      const state = this.views.get(view.id);
-      plan = state ? this.planFor(state.view, request.change) : new Map(ALL_TYPES.map((t) => [t, "all" as const]));
-      this.plans.set(view.id, plan);
-    }
-    return plan;
+    const known = this.views.get(view.id);
+    return known ? this.planFor(known.view, request.change) : EVERYTHING;
   }
 
   affectedVersion(view: ProxyViewRef, type: XdsType, name: string | null): number {
-    const whole = this.views.get(view.id)?.affected.get(type) ?? this.version;
+    const whole = this.facet(view, type)?.affected ?? this.version;
     if (type !== "EDS" || name === null) return whole;
     return Math.max(whole, this.endpointVersions.get(name) ?? 0);
   }
@@ -115,7 +133,41 @@ export class MeshPlanner implements Planner, AffectedVersions {
     return moved;
   }
 
-  private planFor({ view }: PlannedView, change: RegistryChange): ViewPlan {
+  /** The facet of a view for a type, or undefined for a view that isn't known any more. */
+  private facet(ref: ProxyViewRef, type: XdsType): FacetState | undefined {
+    const labels = this.relevant.keys();
+    let known = this.viewFacets.get(ref);
+    if (known?.labels !== labels) {
+      known = { labels, byType: new Map() };
+      this.viewFacets.set(ref, known);
+    }
+    let facet = known.byType.get(type);
+    if (facet) return facet;
+    const view = this.views.get(ref.id);
+    if (!view) return undefined;
+    const made = facetOf(view, type, labels, this.hash);
+    const key = `${type}|${made.id}`;
+    facet = this.facets.get(key);
+    if (!facet) {
+      facet = { ref: made, type, proxy: view.view, affected: this.version };
+      this.facets.set(key, facet);
+    }
+    known.byType.set(type, facet);
+    return facet;
+  }
+
+  /** The plan for proxies of a type and namespace; worked out once for each change. */
+  private planFor(view: Scope, change: RegistryChange): ViewPlan {
+    const key = `${view.type}|${view.namespace}`;
+    let plan = this.plans.get(key);
+    if (!plan) {
+      plan = this.newPlan(view, change);
+      this.plans.set(key, plan);
+    }
+    return plan;
+  }
+
+  private newPlan(view: Scope, change: RegistryChange): ViewPlan {
     const plan = new Map<XdsType, AffectedNames>();
     const all = (types: readonly XdsType[]): void => {
       for (const type of types) plan.set(type, "all");

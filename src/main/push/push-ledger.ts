@@ -61,7 +61,7 @@ export interface PushRecord {
     readonly affected: number;
     readonly served: number;
     /** Proxies that got any response. */
-    readonly sent: number;
+    readonly sent: ShortList;
   };
   readonly types: readonly TypeRecord[];
   /** Responses made from this version for requests of proxies, not for the push. */
@@ -173,7 +173,7 @@ class PushEntry {
         connected: this.connected,
         affected: this.affected ?? 0,
         served: this.served,
-        sent: this.proxies.size,
+        sent: shortList(this.proxies, (proxy) => proxy),
       },
       types: PUSH_ORDER.flatMap((type) => this.types.get(type)?.show(type) ?? []),
       answers: this.answers,

@@ -1,10 +1,10 @@
-// One line of text about a push, for the console: what went to how many proxies, why, and how long it took. Main thread.
+// One line of text about a push, for the console: what went to whom, why, and how long it took. Main thread.
 import type { PushRecord, ShortList } from "./push-ledger.ts";
 
 /** Names that a line holds. */
 const MAX_NAMES = 3;
 
-/** Such as `RDS to 2 of 3 proxies in 14.2 ms, for VirtualService/default/reviews`. */
+/** Such as `RDS (1 resource) to 20 of 30 proxies in 14.2 ms, for VirtualService/default/reviews`; a few are named. */
 export function summarize(record: PushRecord): string {
   return `${whatToWhom(record)}, for ${why(record)}`;
 }
@@ -18,8 +18,11 @@ function whatToWhom({ types, proxies, steps }: PushRecord): string {
       return resources === 0 ? type.type : `${type.type} (${count(resources, "resource", "resources")})`;
     })
     .join(", ");
-  const of = proxies.connected === 1 ? "1 proxy" : `${proxies.sent} of ${proxies.connected} proxies`;
-  return `${what} to ${proxies.sent === 1 && proxies.connected === 1 ? "1 proxy" : of} in ${steps.lastSent} ms`;
+  const { sent, connected } = proxies;
+  const few = sent.total <= MAX_NAMES;
+  const whom = few ? names(sent) : `${sent.total} of ${count(connected, "proxy", "proxies")}`;
+  const share = few && sent.total < connected ? ` (${sent.total} of ${connected} proxies)` : "";
+  return `${what} to ${whom}${share} in ${steps.lastSent} ms`;
 }
 
 function why({ configs, services, endpoints, mesh, reasons }: PushRecord): string {

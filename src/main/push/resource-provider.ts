@@ -10,6 +10,8 @@ import type { MeshSnapshot } from "./snapshot-builder.ts";
 
 /** Says at which push version a result was last affected: the part of a cache key that makes it stale. */
 export interface AffectedVersions {
+  /** What of a view a type depends on; views with equal facets share the type. The view itself when absent. */
+  facetOf?(view: ProxyViewRef, type: XdsType): ProxyViewRef;
   /** `name` null asks for a whole type. Versions later than `snapshot` mean that the question is about the past. */
   affectedVersion(view: ProxyViewRef, type: XdsType, name: string | null): number;
 }
@@ -93,17 +95,19 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     type: XdsType,
     names: readonly string[] | null,
   ): Question {
+    const facet = versions.facetOf?.(view, type) ?? view;
     const affectedBy = (name: string | null): number => versions.affectedVersion(view, type, name);
     if (names === null) {
-      const key = `${view.id}|${type}|${versionPart(snapshot, affectedBy(null))}`;
-      return { want: { type, names: null }, key, parts: null };
+      const key = `${facet.id}|${type}|${versionPart(snapshot, affectedBy(null))}`;
+      return { facet, want: { type, names: null }, key, parts: null };
     }
     const newest = names.reduce((max, name) => Math.max(max, affectedBy(name)), 0);
     return {
+      facet,
       want: { type, names },
-      key: `${view.id}|${type}|${versionPart(snapshot, newest)}|${namesKey(names)}`,
+      key: `${facet.id}|${type}|${versionPart(snapshot, newest)}|${namesKey(names)}`,
       // Made when they are needed: most questions are answered by their key.
-      parts: () => names.map((name) => `${view.id}|${type}|${versionPart(snapshot, affectedBy(name))}|${name}`),
+      parts: () => names.map((name) => `${facet.id}|${type}|${versionPart(snapshot, affectedBy(name))}|${name}`),
     };
   }
 
@@ -178,9 +182,9 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
         if ("set" in found) answers[at] = found.set;
         else todo.push({ q, missing: found.missing, at });
       }
-      if (todo.length > 0) {
-        const work = generate(snapshot, view, todo);
-        todo.forEach(({ q, at }, i) => {
+      for (const [facet, own] of byFacet(todo)) {
+        const work = generate(snapshot, facet, own);
+        own.forEach(({ q, at }, i) => {
           const one = work.then((sets) => sets[i]!).finally(() => underWay.delete(q.key));
           underWay.set(q.key, one);
           answers[at] = one;
@@ -192,10 +196,23 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
 }
 
 interface Question {
+  /** What of the view the type depends on: what a worker is given. */
+  readonly facet: ProxyViewRef;
   readonly want: ResourceWant;
   readonly key: string;
   /** The cache's keys of the single resources; null for a type that is cached as a whole. */
   readonly parts: (() => readonly string[]) | null;
+}
+
+/** Types that depend on the same of a view are one task. */
+function byFacet<T extends { readonly q: Question }>(todo: readonly T[]): Map<ProxyViewRef, T[]> {
+  const out = new Map<ProxyViewRef, T[]>();
+  for (const one of todo) {
+    const list = out.get(one.q.facet);
+    if (list) list.push(one);
+    else out.set(one.q.facet, [one]);
+  }
+  return out;
 }
 
 function toResourceSet(set: GeneratedSet): ResourceSet {

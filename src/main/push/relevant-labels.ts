@@ -1,0 +1,115 @@
+// Which labels of workloads any configuration asks for: all others make no difference to routes and endpoints. Main thread.
+import type {
+  Networking_DestinationRule,
+  Networking_LocalityLoadBalancerSetting,
+  Networking_Sidecar,
+  Networking_TrafficPolicy,
+  Networking_VirtualService,
+} from "../../shared/gen/istio.js";
+import type { ConfigObject } from "../../shared/model/config.ts";
+import { keyString, type ObjectKey } from "../../shared/model/config.ts";
+import type { MeshObject } from "../../shared/model/delta.ts";
+import type { MeshSettings } from "../../shared/model/mesh.ts";
+import type { Registry } from "../registry/registry.ts";
+
+/** Kinds whose selectors decide about routes, endpoints or what a sidecar may see. */
+const KINDS = ["DestinationRule", "VirtualService", "Sidecar"] as const;
+
+/** Counts which label keys are asked for, object by object, so that a change costs work for its own objects only. */
+export class RelevantLabels {
+  private readonly byObject = new Map<string, readonly string[]>();
+  private readonly counts = new Map<string, number>();
+  private ofMesh: readonly string[] = [];
+  private known: ReadonlySet<string> = new Set();
+
+  /** The keys that count now; another object when they are others. */
+  keys(): ReadonlySet<string> {
+    return this.known;
+  }
+
+  /** Looks at changed objects, or at everything. */
+  update(registry: Registry, changed: Iterable<ObjectKey> | undefined): void {
+    if (!changed) {
+      this.byObject.clear();
+      this.counts.clear();
+      for (const kind of KINDS) {
+        for (const object of registry.objects.all<ConfigObject & MeshObject>(kind)) this.take(keyOf(object), object);
+      }
+    } else {
+      for (const key of changed) {
+        if (!(KINDS as readonly string[]).includes(key.kind)) continue;
+        const kind = key.kind as (typeof KINDS)[number];
+        this.take(key, registry.objects.get<ConfigObject & MeshObject>(kind, key.namespace, key.name));
+      }
+    }
+    this.ofMesh = meshLabels(registry.mesh);
+    const next = new Set([...this.counts.keys(), ...this.ofMesh]);
+    if (next.size !== this.known.size || [...next].some((label) => !this.known.has(label))) this.known = next;
+  }
+
+  private take(key: ObjectKey, object: ConfigObject | undefined): void {
+    const id = keyString(key);
+    for (const label of this.byObject.get(id) ?? []) this.count(label, -1);
+    const labels = object ? labelsOf(object) : [];
+    if (labels.length === 0) this.byObject.delete(id);
+    else this.byObject.set(id, labels);
+    for (const label of labels) this.count(label, 1);
+  }
+
+  private count(label: string, step: 1 | -1): void {
+    const count = (this.counts.get(label) ?? 0) + step;
+    if (count > 0) this.counts.set(label, count);
+    else this.counts.delete(label);
+  }
+}
+
+function keyOf(object: MeshObject): ObjectKey {
+  return { kind: object.kind, namespace: object.meta.namespace, name: object.meta.name };
+}
+
+function meshLabels({ mesh }: MeshSettings): string[] {
+  return [...priorityLabels(mesh.localityLbSetting), ...priorityLabels(mesh.zoneAwareLbSetting)];
+}
+
+/** Labels by which fail-over ranks endpoints, which may be given with a value. */
+function priorityLabels(
+  setting: Pick<Networking_LocalityLoadBalancerSetting, "failoverPriority"> | undefined,
+): string[] {
+  return (setting?.failoverPriority ?? []).map((text) => text.split("=")[0] ?? "");
+}
+
+function labelsOf(object: ConfigObject): string[] {
+  const out = new Set<string>();
+  const add = (labels: Readonly<Record<string, string>> | undefined): void => {
+    for (const label of Object.keys(labels ?? {})) out.add(label);
+  };
+  switch (object.kind) {
+    case "Sidecar":
+      add((object.spec as Networking_Sidecar).workloadSelector?.labels);
+      break;
+    case "DestinationRule": {
+      const spec = object.spec as Networking_DestinationRule;
+      add(spec.workloadSelector?.matchLabels);
+      const policies = [spec.trafficPolicy, ...(spec.subsets ?? []).map((s) => s.trafficPolicy)];
+      for (const label of policies.flatMap(policyLabels)) out.add(label);
+      break;
+    }
+    case "VirtualService": {
+      const spec = object.spec as Networking_VirtualService;
+      for (const route of [...(spec.http ?? []), ...(spec.tcp ?? []), ...(spec.tls ?? [])]) {
+        for (const match of route.match ?? []) add(match.sourceLabels);
+      }
+      break;
+    }
+    default:
+  }
+  return [...out];
+}
+
+function policyLabels(policy: Networking_TrafficPolicy | undefined): string[] {
+  const settings = [policy?.loadBalancer, ...(policy?.portLevelSettings ?? []).map((p) => p.loadBalancer)];
+  return settings.flatMap((lb) => [
+    ...priorityLabels(lb?.localityLbSetting),
+    ...priorityLabels(lb?.zoneAwareLbSetting),
+  ]);
+}
