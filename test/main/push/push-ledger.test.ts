@@ -56,7 +56,7 @@ test("a push from its cause to its last acknowledgement", () => {
     mesh: false,
     merged: 2,
     steps: { lastChange: 4, debounced: 6, snapshot: 7, firstSent: 10, lastSent: 11, served: 13, lastAck: 21 },
-    proxies: { connected: 3, affected: 2, served: 2, sent: 2 },
+    proxies: { connected: 3, affected: 2, served: 2, sent: { total: 2, listed: ["p1", "p2"] } },
     types: [
       {
         type: "LDS",
@@ -85,7 +85,7 @@ test("a push from its cause to its last acknowledgement", () => {
   });
   assert.equal(
     summarize(done),
-    "LDS (1 resource), RDS (2 resources) to 2 of 3 proxies in 11 ms, for VirtualService/default/one",
+    "LDS (1 resource), RDS (2 resources) to p1, p2 (2 of 3 proxies) in 11 ms, for VirtualService/default/one",
   );
 });
 
