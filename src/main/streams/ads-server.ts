@@ -6,6 +6,7 @@ import type { Logger } from "../telemetry/log.ts";
 import { MAX_NODE_BYTES, readIdentity } from "./proxy-identity.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { type DeltaRequest, decodeDeltaRequest, decodeSotwRequest, type SotwRequest } from "./request-wire.ts";
+import type { ResponseMessage } from "./response-wire.ts";
 import type { StreamVariant } from "./stream-observer.ts";
 import { type SessionDeps, StreamSession } from "./stream-session.ts";
 import type { StreamSet } from "./stream-set.ts";
@@ -29,19 +30,24 @@ const MAX_STREAM_WAIT_MS = 1_000;
 /** Time that a connection has to end by itself once it is too old. */
 const CONNECTION_AGE_GRACE_MS = 10_000;
 
-type Call = grpc.ServerDuplexStream<Buffer, Buffer>;
+type Call = grpc.ServerDuplexStream<Buffer, ResponseMessage>;
 
 const identity = (bytes: Buffer): Buffer => bytes;
+/** grpc-js copies a message into a frame of its own, and asks for nothing but its length and `copy`. */
+const serialize = (message: ResponseMessage): Buffer => message as unknown as Buffer;
+const notForServers = (): never => {
+  throw new MizzenError("MIZZEN_ERR_INVARIANT", "the server doesn't decode responses");
+};
 
-function method(name: string): grpc.MethodDefinition<Buffer, Buffer> {
+function method(name: string): grpc.MethodDefinition<Buffer, ResponseMessage> {
   return {
     path: `/envoy.service.discovery.v3.AggregatedDiscoveryService/${name}`,
     requestStream: true,
     responseStream: true,
     requestSerialize: identity,
     requestDeserialize: identity,
-    responseSerialize: identity,
-    responseDeserialize: identity,
+    responseSerialize: serialize,
+    responseDeserialize: notForServers,
   };
 }
 

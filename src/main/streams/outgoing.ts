@@ -3,7 +3,7 @@ import type { ResourceSet } from "../../shared/model/resource.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import { type Difference, sotwBody, unionOf } from "./difference.ts";
 import { Held } from "./held.ts";
-import { deltaResponse, type ResponseHeader, sotwResponse } from "./response-wire.ts";
+import { deltaResponse, type ResponseHeader, type ResponseMessage, sotwResponse } from "./response-wire.ts";
 import type { StreamVariant } from "./stream-observer.ts";
 import type { SentResponse, Watch } from "./watch.ts";
 
@@ -20,7 +20,7 @@ export interface Outgoing {
 }
 
 export interface WrittenResponse {
-  readonly message: Buffer;
+  readonly message: ResponseMessage;
   readonly response: Omit<SentResponse, "version">;
   readonly names: readonly string[];
   readonly removed: readonly string[];
@@ -94,7 +94,7 @@ function takeMissing(watch: Watch, set: ResourceSet, names: readonly string[] | 
 
 function written(
   header: ResponseHeader,
-  message: Buffer,
+  message: ResponseMessage,
   names: readonly string[],
   removed: readonly string[],
 ): WrittenResponse {

@@ -60,23 +60,51 @@ export function encodeDeltaResources(type: XdsType, resources: readonly EncodedR
   return out.finish();
 }
 
+/**
+ * A response in two parts, of which the second is shared by streams. It has what grpc-js asks of a serialized message,
+ * which is copied into its frame once.
+ */
+export class ResponseMessage {
+  readonly byteLength: number;
+  private readonly head: Uint8Array;
+  private readonly resources: Uint8Array;
+
+  constructor(head: Uint8Array, resources: Uint8Array) {
+    this.head = head;
+    this.resources = resources;
+    this.byteLength = head.length + resources.length;
+  }
+
+  /** Copies all of it to a place in `target`. */
+  copy(target: Uint8Array, at: number): void {
+    target.set(this.head, at);
+    target.set(this.resources, at + this.head.length);
+  }
+}
+
 /** A whole state-of-the-world response around a `resources` field. */
-export function sotwResponse(header: ResponseHeader, resources: Uint8Array): Buffer {
-  const head = protobuf.Writer.create();
-  head.uint32(VERSION).string(header.version);
-  head.uint32(TYPE).string(TYPE_URL[header.type]).uint32(NONCE).string(header.nonce);
+export function sotwResponse(header: ResponseHeader, resources: Uint8Array): ResponseMessage {
+  const head = beginHead(header);
   head.uint32(SOTW_CONTROL_PLANE).bytes(header.controlPlane);
-  return Buffer.concat([head.finish(), resources]);
+  return new ResponseMessage(head.finish(), resources);
 }
 
 /** A whole delta response around a `resources` field. */
-export function deltaResponse(header: ResponseHeader, resources: Uint8Array, removed: readonly string[]): Buffer {
-  const head = protobuf.Writer.create();
-  head.uint32(VERSION).string(header.version);
-  head.uint32(TYPE).string(TYPE_URL[header.type]).uint32(NONCE).string(header.nonce);
+export function deltaResponse(
+  header: ResponseHeader,
+  resources: Uint8Array,
+  removed: readonly string[],
+): ResponseMessage {
+  const head = beginHead(header);
   for (const name of removed) head.uint32(DELTA_REMOVED).string(name);
   head.uint32(DELTA_CONTROL_PLANE).bytes(header.controlPlane);
-  return Buffer.concat([head.finish(), resources]);
+  return new ResponseMessage(head.finish(), resources);
+}
+
+function beginHead(header: ResponseHeader): protobuf.Writer {
+  const head = protobuf.Writer.create();
+  head.uint32(VERSION).string(header.version);
+  return head.uint32(TYPE).string(TYPE_URL[header.type]).uint32(NONCE).string(header.nonce);
 }
 
 /** `envoy.config.core.v3.ControlPlane` with its identifier. */

@@ -10,6 +10,7 @@ import { type Outgoing, writeResponse } from "./outgoing.ts";
 import type { PushQueue, QueueJob } from "./push-queue.ts";
 import { RemovalHold, type Schedule } from "./removal-hold.ts";
 import type { DeltaRequest, SotwRequest } from "./request-wire.ts";
+import type { ResponseMessage } from "./response-wire.ts";
 import { applySotwRequest } from "./sotw-request.ts";
 import type { ProxyStream, StreamObserver, StreamVariant } from "./stream-observer.ts";
 import { type Answered, compareAnswer, giveBack, type Taken, takeFollowing, takeWork } from "./stream-work.ts";
@@ -18,7 +19,7 @@ import { hasWork, markDirty, type RequestOutcome, type Watch } from "./watch.ts"
 /** The way to the proxy. */
 export interface StreamTransport {
   /** False when the proxy doesn't read fast enough: `drained` of the session says when it does again. */
-  send(message: Buffer): boolean;
+  send(message: ResponseMessage): boolean;
 }
 
 export interface SessionDeps {
@@ -275,7 +276,7 @@ export class StreamSession implements QueueJob, ProxyStream {
       this.deps.observer.sent(this, {
         type,
         response,
-        bytes: written.message.length,
+        bytes: written.message.byteLength,
         viewId: view.id,
         names: written.names,
         removed: written.removed,

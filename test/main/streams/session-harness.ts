@@ -101,7 +101,9 @@ export class ProxyDouble {
       { connectionId: `${id}-1`, variant, identity, peer: "test", connectedAt: 0 },
       {
         send: (message) => {
-          const response = decode(message);
+          const bytes = new Uint8Array(message.byteLength);
+          message.copy(bytes, 0);
+          const response = decode(bytes);
           this.inbox.push(response);
           this.last.set(response.type, response);
           return this.writable;

@@ -8,6 +8,7 @@ import {
   encodeControlPlane,
   encodeDeltaResources,
   encodeSotwResources,
+  type ResponseMessage,
   sotwResponse,
 } from "../../../src/main/streams/response-wire.ts";
 import { MizzenError } from "../../../src/shared/errors.ts";
@@ -113,6 +114,12 @@ test("requests that are no messages are refused, unknown fields are not", () => 
   assert.equal(decodeSotwRequest(Buffer.from([0xa0, 0x06, 0x01])).typeUrl, "");
 });
 
+function bytesOf(message: ResponseMessage): Uint8Array {
+  const bytes = new Uint8Array(message.byteLength);
+  message.copy(bytes, 0);
+  return bytes;
+}
+
 test("responses", () => {
   const resource: fc.Arbitrary<EncodedResource> = fc.record(
     {
@@ -134,7 +141,7 @@ test("responses", () => {
       fc.array(text),
       (resources, version, nonce, removed) => {
         const header = { type: "RDS" as const, version, nonce, controlPlane };
-        const sotw = DiscoveryResponse.decode(sotwResponse(header, encodeSotwResources("RDS", resources)));
+        const sotw = DiscoveryResponse.decode(bytesOf(sotwResponse(header, encodeSotwResources("RDS", resources))));
         assert.equal(sotw.versionInfo, version);
         assert.equal(sotw.nonce, nonce);
         assert.equal(sotw.typeUrl, TYPE_URL.RDS);
@@ -146,7 +153,7 @@ test("responses", () => {
         });
 
         const delta = DeltaDiscoveryResponse.decode(
-          deltaResponse(header, encodeDeltaResources("RDS", resources), removed),
+          bytesOf(deltaResponse(header, encodeDeltaResources("RDS", resources), removed)),
         );
         assert.equal(delta.systemVersionInfo, version);
         assert.equal(delta.nonce, nonce);
