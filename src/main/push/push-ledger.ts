@@ -19,8 +19,8 @@ export interface ShortList {
 /** One type of one push, as it is shown. */
 export interface TypeRecord {
   readonly type: XdsType;
-  /** Distinct views that got a response. */
-  readonly views: number;
+  /** Ids of the views that got a response. */
+  readonly views: ShortList;
   /** Resources that were sent because they differ, over all views. */
   readonly changed: ShortList;
   readonly removed: ShortList;
@@ -109,7 +109,7 @@ class TypeEntry {
   show(type: XdsType): TypeRecord {
     return {
       type,
-      views: this.views.size,
+      views: shortList(this.views, (id) => id),
       changed: this.changed.finish(),
       removed: this.removed.finish(),
       responses: this.responses,

@@ -207,7 +207,10 @@ export class AdsServer {
         peer: call.getPeer(),
         connectedAt: Date.now(),
       },
-      { send: (message) => call.write(message) },
+      {
+        send: (message) => call.write(message),
+        end: (reason) => fail(call, grpc.status.INTERNAL, reason.message),
+      },
       this.deps,
     );
     this.streams.add(session);

@@ -20,6 +20,8 @@ import { hasWork, markDirty, type RequestOutcome, type Watch } from "./watch.ts"
 export interface StreamTransport {
   /** False when the proxy doesn't read fast enough: `drained` of the session says when it does again. */
   send(message: ResponseMessage): boolean;
+  /** Ends the stream; the proxy comes back with a new one. */
+  end(reason: MizzenError): void;
 }
 
 export interface SessionDeps {
@@ -125,6 +127,17 @@ export class StreamSession implements QueueJob, ProxyStream {
 
   async serve(): Promise<void> {
     if (this.closed || this.blocked) return;
+    try {
+      await this.serveWork();
+    } catch (cause) {
+      // A bug of ours. What was taken out is lost, so that only a new stream gets everything for sure.
+      const reason = new MizzenError("MIZZEN_ERR_INVARIANT", errorMessage(cause), { cause });
+      this.transport.end(reason);
+      throw reason;
+    }
+  }
+
+  private async serveWork(): Promise<void> {
     const { planner, snapshots } = this.deps;
     const snapshot = snapshots.current();
     const view = planner.viewOf(this.identity);

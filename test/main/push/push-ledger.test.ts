@@ -60,7 +60,7 @@ test("a push from its cause to its last acknowledgement", () => {
     types: [
       {
         type: "LDS",
-        views: 1,
+        views: { total: 1, listed: ["w"] },
         changed: { total: 0, listed: [] },
         removed: { total: 1, listed: ["l"] },
         responses: 1,
@@ -71,7 +71,7 @@ test("a push from its cause to its last acknowledgement", () => {
       },
       {
         type: "RDS",
-        views: 1,
+        views: { total: 1, listed: ["v"] },
         changed: { total: 2, listed: ["80", "90"] },
         removed: { total: 0, listed: [] },
         responses: 1,

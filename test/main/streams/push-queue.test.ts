@@ -32,7 +32,7 @@ class Job {
 function setUp(limit: number) {
   const log: string[] = [];
   const errors: unknown[] = [];
-  const queue = new PushQueue({ limit, now: () => performance.now(), onError: (error) => errors.push(error) });
+  const queue = new PushQueue({ limit, now: () => 0, onError: (error) => errors.push(error) });
   const job = (name: string): Job => new Job(name, log);
   return { log, errors, queue, job };
 }

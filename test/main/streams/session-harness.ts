@@ -73,6 +73,9 @@ export class ProxyDouble {
   readonly timers = new ManualTimers();
   readonly session: StreamSession;
   readonly inbox: DecodedResponse[] = [];
+  /** What failed against the contract; none unless a test provokes it. */
+  readonly errors: unknown[] = [];
+  expectsErrors = false;
   /** False: the transport asks to wait. */
   writable = true;
   private readonly mesh: FakeMesh;
@@ -86,7 +89,7 @@ export class ProxyDouble {
     this.queue = new PushQueue({
       limit: 4,
       now: () => this.timers.now,
-      onError: (error) => assert.fail(error as Error),
+      onError: (error) => this.errors.push(error),
     });
     const identity = identityOf({
       id: `sidecar~10.0.0.1~${id}~default.svc.cluster.local`,
@@ -107,6 +110,10 @@ export class ProxyDouble {
           this.inbox.push(response);
           this.last.set(response.type, response);
           return this.writable;
+        },
+        end: (reason) => {
+          this.diary.lines.push(`end ${reason.message}`);
+          this.session.close();
         },
       },
       {
@@ -172,6 +179,7 @@ export class ProxyDouble {
   /** All responses that came since the last call, in order, after everything is served. */
   async take(): Promise<DecodedResponse[]> {
     await this.queue.whenIdle();
+    if (!this.expectsErrors) assert.deepEqual(this.errors, []);
     return this.inbox.splice(0);
   }
 

@@ -299,3 +299,15 @@ test("a spontaneous request for the same endpoints after new clusters is answere
   proxy.ack("EDS");
   assert.deepEqual(await proxy.taken(), [], "once is enough");
 });
+
+test("a bug while serving ends the stream, so that the proxy begins anew", async () => {
+  const { mesh, proxy } = await start();
+  proxy.expectsErrors = true;
+  mesh.viewOf = () => {
+    throw new Error("bug");
+  };
+  proxy.ack("RDS", undefined, { names: ["r", "s"] });
+  assert.deepEqual(await proxy.taken(), []);
+  assert.deepEqual(proxy.diary.lines.slice(-2), ["end bug", "disconnected"]);
+  assert.equal(proxy.errors.length, 1);
+});
