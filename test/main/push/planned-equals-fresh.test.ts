@@ -14,7 +14,17 @@ import { keyString } from "../../../src/shared/model/config.ts";
 import type { MeshObject } from "../../../src/shared/model/delta.ts";
 import type { ProxyIdentity } from "../../../src/shared/model/proxy.ts";
 import type { XdsType } from "../../../src/shared/xds-types.ts";
-import { config, meta, testMesh, workloadEntry } from "../../support/registry.ts";
+import {
+  config,
+  kubeEndpoint,
+  kubeNode,
+  kubePod,
+  kubeService,
+  kubeSlice,
+  meta,
+  testMesh,
+  workloadEntry,
+} from "../../support/registry.ts";
 
 const log = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 
@@ -132,6 +142,45 @@ const object: fc.Arbitrary<MeshObject> = fc.oneof(
       },
     ),
   ),
+  fc
+    .record({ name, namespace, value: fc.constantFrom("1", "2"), selector: fc.option(app, { nil: undefined }) })
+    .map((r) =>
+      config(
+        "EnvoyFilter",
+        r.name,
+        {
+          ...(r.selector ? { workloadSelector: { labels: r.selector } } : {}),
+          configPatches: [
+            {
+              applyTo: "CLUSTER",
+              match: { context: "SIDECAR_OUTBOUND" },
+              patch: { operation: "MERGE", value: { alt_stat_name: `patched-${r.value}` } },
+            },
+          ],
+        },
+        { namespace: r.namespace },
+      ),
+    ),
+  fc
+    .record({ name, namespace, issuer: fc.constantFrom("x", "y"), selector })
+    .map((r) =>
+      config(
+        "RequestAuthentication",
+        r.name,
+        { jwtRules: [{ issuer: r.issuer, jwks: '{"keys":[]}' }], ...r.selector },
+        { namespace: r.namespace },
+      ),
+    ),
+  fc
+    .record({ name, headless: fc.boolean(), labels: app })
+    .map((r) => kubeService(r.name, { clusterIPs: [r.headless ? "None" : "10.96.0.1"], selector: r.labels })),
+  fc
+    .record({ name, service: name, address, pod: name, ready: fc.boolean() })
+    .map((r) =>
+      kubeSlice(r.name, r.service, [kubeEndpoint(r.address, { podName: r.pod, nodeName: "n", ready: r.ready })]),
+    ),
+  fc.record({ name, address, labels: app }).map((r) => kubePod(r.name, r.address, { labels: r.labels, nodeName: "n" })),
+  fc.constantFrom("r1", "r2").map((region) => kubeNode("n", { "topology.kubernetes.io/region": region })),
 );
 
 /** Each starts threads of its own. MIZZEN_TEST_RUNS=300 looks harder. */
