@@ -32,7 +32,7 @@ mesh.close();
 
 function generate(type: XdsType, names: readonly string[] | null): EncodedResource[] {
   const sink = new ResourceSink(mesh.hash, () => undefined);
-  GENERATORS[type]({ ctx: store.context(1), view, viewId: mesh.view.id, names }, sink);
+  GENERATORS[type]({ ctx: store.context(1), view, viewId: mesh.view.id, names, part: undefined }, sink);
   const { names: found, hashes, offsets, bytes } = sink.finish(type);
   return found.map((name, i) => ({ name, hash: hashes[i]!, bytes: bytes.subarray(offsets[i], offsets[i + 1]) }));
 }
@@ -56,7 +56,7 @@ bench
   .add("RDS of port 80", () => void generate("RDS", ["80"]))
   .add("body of all clusters, sotw", () => void encodeSotwResources("CDS", clusters))
   .add("body of all clusters, delta", () => void encodeDeltaResources("CDS", clusters))
-  .add("response around a body", () => void sotwResponse(header, oneBody));
+  .add("response around a body", () => void sotwResponse(header, [oneBody]));
 await bench.run();
 
 printTable(

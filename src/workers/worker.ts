@@ -69,7 +69,7 @@ function generate(task: GenerateTask): WorkerResult {
   for (const want of task.wants) {
     const sink = new ResourceSink(hash, (object, reason) => warnings.push({ object, reason }));
     try {
-      GENERATORS[want.type]({ ctx, view, viewId: task.view.id, names: want.names }, sink);
+      GENERATORS[want.type]({ ctx, view, viewId: task.view.id, names: want.names, part: want.part }, sink);
     } catch (error) {
       return failed(error, want.type);
     }

@@ -13,9 +13,9 @@ import type { Registry } from "../registry/registry.ts";
 import type { AffectedNames, Planner, ViewPlan } from "./contracts.ts";
 import { ALL_TYPES, SERVICE_TYPES, typesOfKind } from "./dependencies.ts";
 import { buildView, type Hash, type PlannedView } from "./proxy-view.ts";
-import { RelevantLabels } from "./relevant-labels.ts";
-import type { AffectedVersions } from "./resource-provider.ts";
-import { facetOf } from "./view-facets.ts";
+import { RelevanceIndex } from "./relevance.ts";
+import type { AffectedVersions, ViewFacet } from "./resource-provider.ts";
+import { facetsOf, type Relevance } from "./view-facets.ts";
 
 const EVERYTHING: ViewPlan = new Map(ALL_TYPES.map((type) => [type, "all" as const]));
 
@@ -34,10 +34,16 @@ interface FacetState {
 /** What decides whether a change can touch a proxy at all. */
 type Scope = Pick<ProxyView, "type" | "namespace">;
 
-/** The facets of one view, as the labels that count were when they were made. */
+/** The facets of one view, as long as the same of it counts. */
 interface ViewFacets {
-  readonly labels: ReadonlySet<string>;
-  readonly byType: Map<XdsType, FacetState>;
+  readonly relevance: Relevance;
+  readonly byType: Map<XdsType, TypeFacets>;
+}
+
+interface TypeFacets {
+  readonly facets: readonly ViewFacet[];
+  /** Of the first facet; what affects one affects all of a type. */
+  readonly state: FacetState;
 }
 
 /** Owns the views and what is known of their freshness. `advance` is called once for each new snapshot. */
@@ -47,7 +53,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private readonly views = new LRUCache<string, PlannedView>({ max: MAX_VIEWS });
   private readonly facets = new LRUCache<string, FacetState>({ max: MAX_VIEWS });
   private readonly viewFacets = new WeakMap<ProxyViewRef, ViewFacets>();
-  private readonly relevant = new RelevantLabels();
+  private readonly relevance = new RelevanceIndex();
   /** The view of each connected proxy, until its workload or the mesh changes. */
   private proxies = new WeakMap<ProxyIdentity, PlannedView>();
   private known = new WeakMap<ProxyIdentity, number>();
@@ -70,7 +76,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
     this.version = version;
     this.plans = new Map();
     this.lastRequest = undefined;
-    this.relevant.update(this.registry, change && !change.mesh ? change.configs.values() : undefined);
+    this.relevance.update(this.registry, change?.mesh ? undefined : change);
     if (!change || change.mesh) {
       this.proxies = new WeakMap();
       this.known = new WeakMap();
@@ -105,8 +111,8 @@ export class MeshPlanner implements Planner, AffectedVersions {
     return view;
   }
 
-  facetOf(ref: ProxyViewRef, type: XdsType): ProxyViewRef {
-    return this.facet(ref, type)?.ref ?? ref;
+  facetsOf(ref: ProxyViewRef, type: XdsType): readonly ViewFacet[] {
+    return this.typeFacets(ref, type)?.facets ?? [{ ref }];
   }
 
   plan(view: ProxyViewRef, request: PushRequest): ViewPlan {
@@ -119,7 +125,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   }
 
   affectedVersion(view: ProxyViewRef, type: XdsType, name: string | null): number {
-    const whole = this.facet(view, type)?.affected ?? this.version;
+    const whole = this.typeFacets(view, type)?.state.affected ?? this.version;
     if (type !== "EDS" || name === null) return whole;
     return Math.max(whole, this.endpointVersions.get(name) ?? 0);
   }
@@ -133,27 +139,35 @@ export class MeshPlanner implements Planner, AffectedVersions {
     return moved;
   }
 
-  /** The facet of a view for a type, or undefined for a view that isn't known any more. */
-  private facet(ref: ProxyViewRef, type: XdsType): FacetState | undefined {
-    const labels = this.relevant.keys();
+  /** The facets of a view for a type, or undefined for a view that isn't known any more. */
+  private typeFacets(ref: ProxyViewRef, type: XdsType): TypeFacets | undefined {
+    const relevance = this.relevance.current();
     let known = this.viewFacets.get(ref);
-    if (known?.labels !== labels) {
-      known = { labels, byType: new Map() };
+    if (known?.relevance !== relevance) {
+      known = { relevance, byType: new Map() };
       this.viewFacets.set(ref, known);
     }
-    let facet = known.byType.get(type);
-    if (facet) return facet;
+    let out = known.byType.get(type);
+    if (out) return out;
     const view = this.views.get(ref.id);
     if (!view) return undefined;
-    const made = facetOf(view, type, labels, this.hash);
-    const key = `${type}|${made.id}`;
-    facet = this.facets.get(key);
-    if (!facet) {
-      facet = { ref: made, type, proxy: view.view, affected: this.version };
-      this.facets.set(key, facet);
+    const facets = facetsOf(view, type, relevance, this.hash).map(({ ref: made, part }) => {
+      const state = this.facetState(type, made, view.view);
+      return { facet: { ref: state.ref, ...(part ? { part } : {}) }, state };
+    });
+    out = { facets: facets.map((f) => f.facet), state: facets[0]!.state };
+    known.byType.set(type, out);
+    return out;
+  }
+
+  private facetState(type: XdsType, ref: ProxyViewRef, proxy: Scope): FacetState {
+    const key = `${type}|${ref.id}`;
+    let state = this.facets.get(key);
+    if (!state) {
+      state = { ref, type, proxy, affected: this.version };
+      this.facets.set(key, state);
     }
-    known.byType.set(type, facet);
-    return facet;
+    return state;
   }
 
   /** The plan for proxies of a type and namespace; worked out once for each change. */

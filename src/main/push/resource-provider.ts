@@ -1,19 +1,27 @@
 // Answers what the streams ask for: from the cache, from work already under way, or from the workers. Main thread.
 import { invariant } from "../../shared/assert.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
-import type { EncodedResource, ResourceSet, ResourceWant } from "../../shared/model/resource.ts";
+import type { EncodedResource, ResourceSet, ResourceWant, WantPart } from "../../shared/model/resource.ts";
 import type { Generated, GeneratedSet, GenerationWarning } from "../../shared/protocol/output.ts";
 import { WILDCARD_TYPES, type XdsType } from "../../shared/xds-types.ts";
 import type { ResourceCache } from "../cache/resource-cache.ts";
 import type { PublishedSnapshot, ResourceProvider } from "./contracts.ts";
+import { joinSets } from "./joined-set.ts";
 import type { MeshSnapshot } from "./snapshot-builder.ts";
 
 /** Says at which push version a result was last affected: the part of a cache key that makes it stale. */
 export interface AffectedVersions {
   /** What of a view a type depends on; views with equal facets share the type. The view itself when absent. */
-  facetOf?(view: ProxyViewRef, type: XdsType): ProxyViewRef;
+  facetsOf?(view: ProxyViewRef, type: XdsType): readonly ViewFacet[];
   /** `name` null asks for a whole type. Versions later than `snapshot` mean that the question is about the past. */
   affectedVersion(view: ProxyViewRef, type: XdsType, name: string | null): number;
+}
+
+/** What of a view a type, or a part of it, depends on. */
+export interface ViewFacet {
+  readonly ref: ProxyViewRef;
+  /** The part of a whole type; all of it when absent. */
+  readonly part?: WantPart;
 }
 
 /** Generates; the worker pool in production. */
@@ -66,11 +74,25 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     return set;
   };
 
-  /** The key of the whole answer, and for named types the key of each resource. */
-  function question(snapshot: PublishedSnapshot, view: ProxyViewRef, want: ResourceWant): Question {
-    const { type } = want;
-    const names = want.names ?? (WILDCARD_TYPES.has(type) ? null : NO_NAMES);
-    if (names === null) return newQuestion(snapshot, view, type, null);
+  /** The questions whose answers together are all of a type. */
+  function wholeQuestions(snapshot: PublishedSnapshot, view: ProxyViewRef, type: XdsType): Question[] {
+    const version = versionPart(snapshot, versions.affectedVersion(view, type, null));
+    const facets = versions.facetsOf?.(view, type) ?? [{ ref: view }];
+    return facets.map(({ ref, part }) => ({
+      facet: ref,
+      want: { type, names: null, ...(part ? { part } : {}) },
+      key: `${ref.id}|${type}${part ? `/${part}` : ""}|${version}`,
+      parts: null,
+    }));
+  }
+
+  /** The key of the whole answer, and the key of each resource. */
+  function question(
+    snapshot: PublishedSnapshot,
+    view: ProxyViewRef,
+    type: XdsType,
+    names: readonly string[],
+  ): Question {
     let byView = questions.get(snapshot);
     if (!byView) {
       byView = new Map();
@@ -93,14 +115,10 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     snapshot: PublishedSnapshot,
     view: ProxyViewRef,
     type: XdsType,
-    names: readonly string[] | null,
+    names: readonly string[],
   ): Question {
-    const facet = versions.facetOf?.(view, type) ?? view;
     const affectedBy = (name: string | null): number => versions.affectedVersion(view, type, name);
-    if (names === null) {
-      const key = `${facet.id}|${type}|${versionPart(snapshot, affectedBy(null))}`;
-      return { facet, want: { type, names: null }, key, parts: null };
-    }
+    const facet = versions.facetsOf?.(view, type)[0]?.ref ?? view;
     const newest = names.reduce((max, name) => Math.max(max, affectedBy(name)), 0);
     return {
       facet,
@@ -160,7 +178,7 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     view: ProxyViewRef,
     todo: readonly { readonly q: Question; readonly missing: readonly string[] | null }[],
   ): Promise<ResourceSet[]> {
-    const wants = todo.map(({ q, missing }) => ({ type: q.want.type, names: missing }));
+    const wants = todo.map(({ q, missing }) => ({ ...q.want, names: missing }));
     const generated = await backend.generate(snapshot as MeshSnapshot, view, wants);
     invariant(generated.sets.length === todo.length, "a worker answered another number of sets");
     if (generated.warnings.length > 0) options.onWarnings?.(generated.warnings);
@@ -171,8 +189,13 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     async fetch(snapshot, view, wants) {
       const answers: (ResourceSet | Promise<ResourceSet>)[] = [];
       const todo: { q: Question; missing: readonly string[] | null; at: number }[] = [];
-      for (const [at, want] of wants.entries()) {
-        const q = question(snapshot, view, want);
+      const asked = wants.map((want) => {
+        const names = want.names ?? (WILDCARD_TYPES.has(want.type) ? null : NO_NAMES);
+        return names === null
+          ? wholeQuestions(snapshot, view, want.type)
+          : [question(snapshot, view, want.type, names)];
+      });
+      for (const [at, q] of asked.flat().entries()) {
         const running = underWay.get(q.key);
         if (running) {
           answers[at] = running;
@@ -190,7 +213,13 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
           answers[at] = one;
         });
       }
-      return Promise.all(answers);
+      const sets = await Promise.all(answers);
+      let at = 0;
+      return asked.map((questions) => {
+        const own = sets.slice(at, at + questions.length);
+        at += questions.length;
+        return own.reduce(joinSets);
+      });
     },
   };
 }

@@ -5,6 +5,9 @@ import type { EncodedResource, ResourceSet } from "../../shared/model/resource.t
 import { Held } from "./held.ts";
 import { encodeDeltaResources, encodeSotwResources } from "./response-wire.ts";
 
+/** A field's bytes, in pieces that several streams share. */
+export type Body = readonly Uint8Array[];
+
 /** What has to be sent, if anything. */
 export class Difference {
   readonly set: ResourceSet;
@@ -15,24 +18,39 @@ export class Difference {
   readonly removed: readonly string[];
   private readonly held: Held;
   private readonly whole: boolean;
+  /** The differences of the parts of a joined set, which others share. */
+  private readonly parts: readonly Difference[] | undefined;
   private after: Held | undefined;
   private afterKeeping: Held | undefined;
 
-  constructor(held: Held, set: ResourceSet, removed: readonly string[], whole: boolean) {
+  constructor(held: Held, set: ResourceSet, removed: readonly string[], whole: boolean, parts?: readonly Difference[]) {
     this.held = held;
     this.set = set;
     this.whole = whole;
-    this.changed = set.resources.filter((resource) => held.get(resource.name) !== resource.hash);
-    this.changedNames = this.changed.map((resource) => resource.name);
+    this.parts = parts;
     this.removed = removed;
+    // Where one part alone changes, its lists are everybody's.
+    const changing = parts?.filter((part) => part.changed.length > 0);
+    if (changing?.length === 1) {
+      this.changed = changing[0]!.changed;
+      this.changedNames = changing[0]!.changedNames;
+      return;
+    }
+    this.changed = changing
+      ? changing.flatMap((part) => part.changed)
+      : set.resources.filter((resource) => held.get(resource.name) !== resource.hash);
+    this.changedNames = this.changed.map((resource) => resource.name);
   }
 
   /** The `resources` field of a delta response, or of a state-of-the-world one for a type that is sent in parts. */
-  body(variant: "sotw" | "delta"): Uint8Array {
-    const { type, resources } = this.set;
-    if (variant === "delta") return bodyOf(deltaBodies, this, () => encodeDeltaResources(type, this.changed));
-    if (this.changed.length === resources.length) return sotwBody(this.set);
-    return bodyOf(sotwBodies, this, () => encodeSotwResources(type, this.changed));
+  body(variant: "sotw" | "delta"): Body {
+    const { type } = this.set;
+    if (variant === "delta") {
+      if (this.parts) return this.parts.flatMap((part) => (part.changed.length > 0 ? part.body("delta") : []));
+      return [bodyOf(deltaBodies, this, () => encodeDeltaResources(type, this.changed))];
+    }
+    if (this.parts || this.changed.length === this.set.resources.length) return sotwBody(this.set);
+    return [bodyOf(sotwBodies, this, () => encodeSotwResources(type, this.changed))];
   }
 
   /** What the proxy has once the difference is sent. */
@@ -56,10 +74,26 @@ const parts = new WeakMap<Held, WeakMap<ResourceSet, Difference>>();
 /** Against all that a proxy is to have: whatever else it holds is removed. */
 export function wholeDifference(held: Held, set: ResourceSet): Difference {
   return remembered(wholes, held, set, () => {
+    const joined = joinedDifference(held, set);
+    if (joined) return joined;
     const names = new Set(set.resources.map((resource) => resource.name));
     const removed = [...held.names()].filter((name) => !names.has(name)).sort();
     return new Difference(held, set, removed, true);
   });
+}
+
+/** Part by part, where what is held has the parts of the set, or nothing is held. */
+function joinedDifference(held: Held, set: ResourceSet): Difference | undefined {
+  const { parts } = set;
+  if (!parts || (held !== Held.EMPTY && held.parts?.length !== parts.length)) return undefined;
+  const differences = parts.map((part, i) => wholeDifference(held.parts?.[i] ?? Held.EMPTY, part));
+  let removed = differences.flatMap((difference) => difference.removed);
+  // What moved from one part to another is not gone.
+  if (removed.length > 0) {
+    const now = Held.of(set);
+    removed = removed.filter((name) => now.get(name) === undefined).sort();
+  }
+  return new Difference(held, set, removed, true, differences);
 }
 
 /**
@@ -116,8 +150,9 @@ function bodyOf(bodies: Bodies, key: object, encode: () => Uint8Array): Uint8Arr
 }
 
 /** The `resources` field with a whole set. */
-export function sotwBody(set: ResourceSet): Uint8Array {
-  return bodyOf(sotwBodies, set, () => encodeSotwResources(set.type, set.resources));
+export function sotwBody(set: ResourceSet): Body {
+  if (set.parts) return set.parts.flatMap(sotwBody);
+  return [bodyOf(sotwBodies, set, () => encodeSotwResources(set.type, set.resources))];
 }
 
 const unions = new WeakMap<ResourceSet, WeakMap<ResourceSet, ResourceSet>>();

@@ -4,6 +4,36 @@ import type { EncodedResource, ResourceSet } from "../../shared/model/resource.t
 /** Changes on top of a base until they are worth a base of their own. */
 const MAX_OVERLAY = 64;
 
+/** Hashes by name. */
+interface Hashes {
+  get(name: string): string | undefined;
+  keys(): Iterable<string>;
+  readonly size: number;
+}
+
+/** The hashes of several sets that have no name in common. */
+class JoinedHashes implements Hashes {
+  readonly size: number;
+  private readonly parts: readonly Hashes[];
+
+  constructor(parts: readonly Hashes[]) {
+    this.parts = parts;
+    this.size = parts.reduce((sum, part) => sum + part.size, 0);
+  }
+
+  get(name: string): string | undefined {
+    for (const part of this.parts) {
+      const hash = part.get(name);
+      if (hash !== undefined) return hash;
+    }
+    return undefined;
+  }
+
+  *keys(): Iterable<string> {
+    for (const part of this.parts) yield* part.keys();
+  }
+}
+
 /**
  * Resource names with the hashes that were sent. Values are shared: the same steps from the same value give the same
  * object, so that what follows from it (a difference, a response body) is computed once for all proxies that are alike.
@@ -11,13 +41,16 @@ const MAX_OVERLAY = 64;
 export class Held {
   static readonly EMPTY = new Held(new Map(), new Map());
 
-  private readonly base: ReadonlyMap<string, string>;
+  /** The parts of a joined set, when exactly that is held. */
+  readonly parts: readonly Held[] | undefined;
+  private readonly base: Hashes;
   /** null: not held any more. */
   private readonly overlay: ReadonlyMap<string, string | null>;
 
-  private constructor(base: ReadonlyMap<string, string>, overlay: ReadonlyMap<string, string | null>) {
+  private constructor(base: Hashes, overlay: ReadonlyMap<string, string | null>, parts?: readonly Held[]) {
     this.base = base;
     this.overlay = overlay;
+    this.parts = parts;
   }
 
   /** What a proxy says that it has from an earlier stream. */
@@ -28,6 +61,12 @@ export class Held {
   /** Exactly what is in a set. */
   static of(set: ResourceSet): Held {
     let held = ofSets.get(set);
+    if (!held && set.parts) {
+      const parts = set.parts.map((part) => Held.of(part));
+      const base = new JoinedHashes(parts.map((part) => part.base));
+      held = new Held(base, new Map(), parts);
+      ofSets.set(set, held);
+    }
     if (!held) {
       const base = new Map<string, string>();
       for (const resource of set.resources) base.set(resource.name, resource.hash);
@@ -55,7 +94,8 @@ export class Held {
     for (const resource of changed) overlay.set(resource.name, resource.hash);
     for (const name of removed) overlay.set(name, null);
     if (overlay.size <= MAX_OVERLAY + this.base.size / 8) return new Held(this.base, overlay);
-    const base = new Map(this.base);
+    const base = new Map<string, string>();
+    for (const name of this.base.keys()) base.set(name, this.base.get(name)!);
     for (const [name, hash] of overlay) {
       if (hash === null) base.delete(name);
       else base.set(name, hash);

@@ -61,29 +61,33 @@ export function encodeDeltaResources(type: XdsType, resources: readonly EncodedR
 }
 
 /**
- * A response in two parts, of which the second is shared by streams. It has what grpc-js asks of a serialized message,
+ * A response's head and its resources, in pieces that are shared by streams. It has what grpc-js asks of a serialized message,
  * which is copied into its frame once.
  */
 export class ResponseMessage {
   readonly byteLength: number;
   private readonly head: Uint8Array;
-  private readonly resources: Uint8Array;
+  private readonly resources: readonly Uint8Array[];
 
-  constructor(head: Uint8Array, resources: Uint8Array) {
+  constructor(head: Uint8Array, resources: readonly Uint8Array[]) {
     this.head = head;
     this.resources = resources;
-    this.byteLength = head.length + resources.length;
+    this.byteLength = resources.reduce((sum, piece) => sum + piece.length, head.length);
   }
 
   /** Copies all of it to a place in `target`. */
   copy(target: Uint8Array, at: number): void {
     target.set(this.head, at);
-    target.set(this.resources, at + this.head.length);
+    at += this.head.length;
+    for (const piece of this.resources) {
+      target.set(piece, at);
+      at += piece.length;
+    }
   }
 }
 
 /** A whole state-of-the-world response around a `resources` field. */
-export function sotwResponse(header: ResponseHeader, resources: Uint8Array): ResponseMessage {
+export function sotwResponse(header: ResponseHeader, resources: readonly Uint8Array[]): ResponseMessage {
   const head = beginHead(header);
   head.uint32(SOTW_CONTROL_PLANE).bytes(header.controlPlane);
   return new ResponseMessage(head.finish(), resources);
@@ -92,7 +96,7 @@ export function sotwResponse(header: ResponseHeader, resources: Uint8Array): Res
 /** A whole delta response around a `resources` field. */
 export function deltaResponse(
   header: ResponseHeader,
-  resources: Uint8Array,
+  resources: readonly Uint8Array[],
   removed: readonly string[],
 ): ResponseMessage {
   const head = beginHead(header);

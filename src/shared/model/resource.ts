@@ -13,10 +13,20 @@ export interface EncodedResource {
 export interface ResourceSet {
   readonly type: XdsType;
   readonly resources: readonly EncodedResource[];
+  /** The sets that this one is joined of, some of which other sets share. No name stands in two of them. */
+  readonly parts?: readonly ResourceSet[];
 }
+
+/**
+ * Parts of a type that depend on different things: `shared` is what proxies of different workloads have alike, `own` is about
+ * the workload itself.
+ */
+export type WantPart = "shared" | "own";
 
 /** What is asked of generation: a whole type (`names` null) or some names of it. */
 export interface ResourceWant {
   readonly type: XdsType;
   readonly names: readonly string[] | null;
+  /** Only this part of a whole type; all of it when absent. */
+  readonly part?: WantPart;
 }

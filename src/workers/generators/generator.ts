@@ -1,4 +1,5 @@
 // What every generator is: a pure function from a snapshot and a view to resources. Worker threads. Types only.
+import type { WantPart } from "../../shared/model/resource.ts";
 import type { ProxyView } from "../../shared/model/view.ts";
 import type { PushContext } from "../context/push-context.ts";
 import type { ResourceSink } from "../encode/resource-sink.ts";
@@ -10,6 +11,8 @@ export interface GenerateInput {
   readonly viewId: string;
   /** Names asked for; null for the whole type. */
   readonly names: readonly string[] | null;
+  /** Only this part of a whole type; all of it when undefined. */
+  readonly part: WantPart | undefined;
 }
 
 /** Same input, same bytes: no clock, no randomness, no logger, no state but what PushContext remembers. */

@@ -129,6 +129,18 @@ function lookUp(
   return [];
 }
 
+/** The labels by which rules choose their clients. */
+export function selectorLabels(ctx: PushContext): ReadonlySet<string> {
+  return ctx.derive("destination-rules/labels", ["DestinationRule", "mesh"], () => {
+    const labels = new Set<string>();
+    for (const { exact } of ruleIndex(ctx).values()) {
+      for (const rule of [...exact.values()].flat())
+        for (const label of Object.keys(rule.selector ?? {})) labels.add(label);
+    }
+    return labels;
+  });
+}
+
 /**
  * The rule in force at a client for a service: of the client's namespace, then of the service's, then of the root
  * namespace, the latter two only where they are exported to the client's.

@@ -1,14 +1,17 @@
 // What one view may see: services, routes and rules. Worker threads.
+
+import { canonicalJson } from "../../shared/canonical-json.ts";
 import type {
   Networking_ConnectionPoolSettings,
   Networking_IstioEgressListener,
   Networking_IstioIngressListener,
   Networking_Sidecar,
 } from "../../shared/gen/istio.js";
+import type { ConfigObject } from "../../shared/model/config.ts";
 import type { ServiceRecord } from "../../shared/model/service.ts";
 import type { ProxyView } from "../../shared/model/view.ts";
 import type { Dependency, PushContext } from "../context/push-context.ts";
-import { type DestinationRule, destinationRuleFor } from "./destination-rules.ts";
+import { type DestinationRule, destinationRuleFor, selectorLabels } from "./destination-rules.ts";
 import { limitToEgressHosts } from "./egress-hosts.ts";
 import { sidecarFor } from "./sidecars.ts";
 import { MESH_GATEWAY, type VirtualService, virtualServicesFor } from "./virtual-services.ts";
@@ -26,6 +29,8 @@ export interface EgressScope {
 }
 
 export interface ProxyScope {
+  /** Names what the scope depends on; equal keys of one snapshot are one scope. */
+  readonly key: string;
   /** `namespace/name` of the Sidecar object in force, or "". */
   readonly sidecar: string;
   readonly egress: readonly EgressScope[];
@@ -39,7 +44,14 @@ export interface ProxyScope {
   destinationRule(service: Pick<ServiceRecord, "hostname" | "namespace">): DestinationRule | undefined;
 }
 
-const DEPENDENCIES: readonly Dependency[] = ["mesh", "services", "VirtualService", "DestinationRule", "Sidecar"];
+/** What a scope, and what follows from it alone, depends on. */
+export const SCOPE_DEPENDENCIES: readonly Dependency[] = [
+  "mesh",
+  "services",
+  "VirtualService",
+  "DestinationRule",
+  "Sidecar",
+];
 
 /** Services seen in a namespace, oldest first. */
 export function visibleServices(ctx: PushContext, namespace: string): readonly ServiceRecord[] {
@@ -51,13 +63,22 @@ export function visibleServices(ctx: PushContext, namespace: string): readonly S
   );
 }
 
-/** The scope of a view. */
-export function proxyScope(ctx: PushContext, view: ProxyView, viewId: string): ProxyScope {
-  return ctx.derive(`scope/${viewId}`, DEPENDENCIES, () => buildScope(ctx, view));
+/** The scope of a view: one object for all that see the same. */
+export function proxyScope(ctx: PushContext, view: ProxyView): ProxyScope {
+  const sidecar = view.type === "sidecar" ? sidecarFor(ctx, view) : undefined;
+  const asked = selectorLabels(ctx);
+  const labels = Object.fromEntries(Object.entries(view.labels).filter(([label]) => asked.has(label)));
+  const owner = sidecar ? `${sidecar.meta.namespace}/${sidecar.meta.name}` : "";
+  const key = `scope/${view.type}|${view.namespace}|${owner}|${canonicalJson(labels)}`;
+  return ctx.derive(key, SCOPE_DEPENDENCIES, () => buildScope(ctx, view, key, sidecar));
 }
 
-function buildScope(ctx: PushContext, view: ProxyView): ProxyScope {
-  const sidecar = view.type === "sidecar" ? sidecarFor(ctx, view) : undefined;
+function buildScope(
+  ctx: PushContext,
+  view: ProxyView,
+  key: string,
+  sidecar: ConfigObject<Networking_Sidecar> | undefined,
+): ProxyScope {
   const egress = egressScopes(ctx, view, sidecar?.spec);
   const services: ServiceRecord[] = [];
   const byHostname = new Map<string, ServiceRecord>();
@@ -65,6 +86,7 @@ function buildScope(ctx: PushContext, view: ProxyView): ProxyScope {
   const rules = new Map<string, DestinationRule | undefined>();
   const policy = sidecar?.spec.outboundTrafficPolicy?.mode ?? ctx.mesh.mesh.outboundTrafficPolicy?.mode;
   return {
+    key,
     sidecar: sidecar ? `${sidecar.meta.namespace}/${sidecar.meta.name}` : "",
     egress,
     services,

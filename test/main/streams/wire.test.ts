@@ -141,7 +141,7 @@ test("responses", () => {
       fc.array(text),
       (resources, version, nonce, removed) => {
         const header = { type: "RDS" as const, version, nonce, controlPlane };
-        const sotw = DiscoveryResponse.decode(bytesOf(sotwResponse(header, encodeSotwResources("RDS", resources))));
+        const sotw = DiscoveryResponse.decode(bytesOf(sotwResponse(header, [encodeSotwResources("RDS", resources)])));
         assert.equal(sotw.versionInfo, version);
         assert.equal(sotw.nonce, nonce);
         assert.equal(sotw.typeUrl, TYPE_URL.RDS);
@@ -153,7 +153,7 @@ test("responses", () => {
         });
 
         const delta = DeltaDiscoveryResponse.decode(
-          bytesOf(deltaResponse(header, encodeDeltaResources("RDS", resources), removed)),
+          bytesOf(deltaResponse(header, [encodeDeltaResources("RDS", resources)], removed)),
         );
         assert.equal(delta.systemVersionInfo, version);
         assert.equal(delta.nonce, nonce);

@@ -19,7 +19,7 @@ const { Cluster: ClusterCodec } = envoy.config.cluster.v3;
 const fragments = new Fragments<EncodedParts>();
 
 export const generateClusters: Generator = (input, sink) => {
-  const scope = proxyScope(input.ctx, input.view, input.viewId);
+  const scope = proxyScope(input.ctx, input.view);
   const seen = new Set<string>();
   const add = (cluster: Cluster): void => {
     if (seen.has(cluster.name!)) return;
@@ -33,17 +33,27 @@ export const generateClusters: Generator = (input, sink) => {
       sink.addBytes(part.name, part.bytes, part.hash);
     }
   };
+  if (input.part !== "own") {
+    addOutbound(input, scope, addService);
+    add(blackHoleCluster(input));
+    if (input.view.type === "sidecar") add(passthroughCluster(input));
+  }
+  if (input.part === "shared" || input.view.type !== "sidecar") return;
+  for (const inbound of inboundPorts(input.view, scope)) add(inboundCluster(input, scope, inbound));
+  add(inboundPassthroughCluster(input));
+};
+
+function addOutbound(
+  input: GenerateInput,
+  scope: ProxyScope,
+  addService: (service: ServiceRecord, sniDnat: boolean) => void,
+): void {
   const routed = routedHosts(input);
   for (const service of scope.services) {
     if (!routed || routed.has(service.hostname)) addService(service, false);
   }
   for (const service of passedOnServices(input, scope)) addService(service, true);
-  add(blackHoleCluster(input));
-  if (input.view.type !== "sidecar") return;
-  add(passthroughCluster(input));
-  for (const inbound of inboundPorts(input.view, scope)) add(inboundCluster(input, scope, inbound));
-  add(inboundPassthroughCluster(input));
-};
+}
 
 function serviceClusters(
   { ctx, view }: GenerateInput,

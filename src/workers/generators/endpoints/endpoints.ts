@@ -19,7 +19,7 @@ const fragments = new Fragments<EncodedPart>();
 
 /** Names that no service stands behind are answered with no endpoints, so that Envoy doesn't wait for them. */
 export const generateEndpoints: Generator = (input, sink) => {
-  const scope = proxyScope(input.ctx, input.view, input.viewId);
+  const scope = proxyScope(input.ctx, input.view);
   for (const name of input.names ?? []) {
     const part = assignment(name, input, scope, sink);
     sink.addBytes(part.name, part.bytes, part.hash);

@@ -8,7 +8,7 @@ import { sidecarListeners } from "./sidecar-listeners.ts";
 const { Listener } = envoy.config.listener.v3;
 
 export const generateListeners: Generator = (input, sink) => {
-  const scope = proxyScope(input.ctx, input.view, input.viewId);
+  const scope = proxyScope(input.ctx, input.view);
   if (input.view.type === "sidecar") {
     sidecarListeners(input, scope, sink);
     return;

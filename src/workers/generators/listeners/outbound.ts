@@ -18,7 +18,8 @@ export interface OutboundListener {
   readonly port: number;
   /** True when a Sidecar's egress listener asks for it: what captures everything adds nothing to it. */
   readonly locked: boolean;
-  http: FilterChain | undefined;
+  /** Makes the chain for HTTP, which names the workload: only for who asks. */
+  http: ((input: GenerateInput) => FilterChain) | undefined;
   /** Chains that take TCP, by their match. */
   readonly tcp: Map<string, FilterChain>;
 }
@@ -62,7 +63,7 @@ function addEgressListener(
   const protocol = (spec.port?.protocol ?? "").toUpperCase();
   const isHttpPort = protocol.startsWith("HTTP") && protocol !== "HTTPS";
   if (isHttpPort || protocol.startsWith("GRPC") || protocol === "") {
-    at.http(() => httpChain(input, bind, number, String(number), false));
+    at.http((who) => httpChain(who, bind, number, String(number), false));
   }
   if (isHttpPort) return;
   for (const service of egress.services) {
@@ -90,13 +91,13 @@ function addServicePort(
     const wildcards = egress.services.filter(
       (s) => s.resolution === "dynamicDns" && s.ports.some((p) => p.port === port.port && isHttp(p.protocol)),
     );
-    at.http(() => httpChain(input, any, port.port, String(port.port), grpcWeb, wildcards));
+    at.http((who) => httpChain(who, any, port.port, String(port.port), grpcWeb, wildcards));
     return;
   }
   const autoDetected = port.protocol === "Unsupported";
   const add = (bind: string, target: TcpTarget, routeName: string): void => {
     const at = new Place(listeners, bind, port.port, false);
-    if (autoDetected) at.http(() => httpChain(input, bind, port.port, routeName, false));
+    if (autoDetected) at.http((who) => httpChain(who, bind, port.port, routeName, false));
     at.tcp(tcpChains(input, scope, egress.virtualServices, target));
   };
   const hostRoute = `${service.hostname}:${port.port}`;
@@ -150,9 +151,9 @@ class Place {
     this.own = own;
   }
 
-  http(chain: () => FilterChain): void {
+  http(chain: (input: GenerateInput) => FilterChain): void {
     const listener = this.listener();
-    if (listener && !listener.http) listener.http = chain();
+    if (listener && !listener.http) listener.http = chain;
   }
 
   /** Chains with a match that is taken are left out: the older service keeps the address. */

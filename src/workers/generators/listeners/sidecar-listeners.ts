@@ -1,11 +1,12 @@
 // Puts a sidecar's filter chains into listeners: outbound ones, and the two that iptables lead to. Worker threads.
+import { canonicalJson } from "../../../shared/canonical-json.ts";
 import { envoy } from "../../../shared/gen/envoy.js";
 import { Fragments } from "../../encode/fragments.ts";
 import type { EncodedPart, ResourceSink } from "../../encode/resource-sink.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
 import { listenerAccessLogs } from "../../filters/telemetry.ts";
-import type { ProxyScope } from "../../scope/proxy-scope.ts";
+import { type ProxyScope, SCOPE_DEPENDENCIES } from "../../scope/proxy-scope.ts";
 import type { GenerateInput } from "../generator.ts";
 import {
   chainOf,
@@ -32,9 +33,20 @@ const INBOUND_PORT = 15006;
 
 const fragments = new Fragments<EncodedPart>();
 
-/** Puts all listeners of a sidecar into the sink. */
+/**
+ * Puts the listeners of a sidecar into the sink. Those with nothing but a TCP chain are the shared part: they say nothing of
+ * who asks.
+ */
 export function sidecarListeners(input: GenerateInput, scope: ProxyScope, sink: ResourceSink): void {
   const capture = input.view.metadata.interceptionMode !== "NONE";
+  const { plain, others } = sortedListeners(input, scope);
+  if (input.part !== "own") {
+    for (const own of plain) {
+      const part = plainPart(input, scope, own, capture, sink);
+      sink.addBytes(part.name, part.bytes, part.hash);
+    }
+  }
+  if (input.part === "shared") return;
   const add = (listener: Listener): void => sink.add(listener.name!, ListenerCodec, listener);
   const inbound = inboundChains(input, scope);
   if (capture) {
@@ -42,14 +54,47 @@ export function sidecarListeners(input: GenerateInput, scope: ProxyScope, sink: 
     add(virtualInbound(input, inbound));
   }
   for (const listener of boundListeners(input, inbound, capture)) add(listener);
-  for (const own of outboundListeners(input, scope).values()) {
-    const part = outboundPart(input, scope, own, capture, sink);
-    sink.addBytes(part.name, part.bytes, part.hash);
-  }
+  for (const own of others) add(outboundListener(input, scope, own, capture));
 }
 
-/** A serialized outbound listener. One with a single TCP chain says nothing of who asks, and is kept for all. */
-function outboundPart(
+interface SortedListeners {
+  /** With a single TCP chain. */
+  readonly plain: readonly OutboundListener[];
+  readonly others: readonly OutboundListener[];
+}
+
+/** The outbound listeners of all that see the same; worked out once for each snapshot that changes them. */
+function sortedListeners(input: GenerateInput, scope: ProxyScope): SortedListeners {
+  const { ctx, view } = input;
+  const { dnsCapture } = view.metadata;
+  const headless = scope.services.filter((s) => s.resolution === "passthrough" && s.addresses.length === 0);
+  const facts = canonicalJson([
+    view.istioFilters,
+    view.ipFamilies,
+    dnsCapture,
+    view.addresses,
+    // Routes by label are part of chains.
+    ctx.configs("VirtualService").length > 0 && usesLabels(scope) ? view.labels : {},
+    headless.map((s) => ctx.endpointsVersion(s)),
+  ]);
+  return ctx.derive(`listeners/${scope.key}|${facts}`, SCOPE_DEPENDENCIES, () => {
+    const all = [...outboundListeners(input, scope).values()];
+    const isPlain = (l: OutboundListener): boolean => !l.http && l.tcp.size === 1;
+    return { plain: all.filter(isPlain), others: all.filter((l) => !isPlain(l)) };
+  });
+}
+
+/** True when a TCP or TLS route is only for some workloads. */
+function usesLabels(scope: ProxyScope): boolean {
+  return scope.egress.some((egress) =>
+    egress.virtualServices.some((vs) =>
+      [...(vs.spec.tcp ?? []), ...(vs.spec.tls ?? [])].some((r) => r.match?.some((m) => m.sourceLabels)),
+    ),
+  );
+}
+
+/** A serialized listener with a single TCP chain, kept for all. */
+function plainPart(
   input: GenerateInput,
   scope: ProxyScope,
   own: OutboundListener,
@@ -60,7 +105,6 @@ function outboundPart(
     const listener = outboundListener(input, scope, own, capture);
     return sink.encode(listener.name!, ListenerCodec, listener);
   };
-  if (own.http || own.tcp.size !== 1) return encode();
   const [chain] = own.tcp.values();
   const { metadata, ipFamilies } = input.view;
   const families = `${ipFamilies.ipv4}${ipFamilies.ipv6}`;
@@ -69,7 +113,7 @@ function outboundPart(
 }
 
 function outboundListener(input: GenerateInput, scope: ProxyScope, own: OutboundListener, capture: boolean): Listener {
-  const chains: FilterChain[] = [...(own.http ? [own.http] : []), ...own.tcp.values()];
+  const chains: FilterChain[] = [...(own.http ? [own.http(input)] : []), ...own.tcp.values()];
   const listener: Listener = {
     name: `${own.bind}_${own.port}`,
     ...listenOn(input, own.bind, own.port),

@@ -15,7 +15,7 @@ export const NAME_TABLE = "";
 
 export const generateNames: Generator = (input, sink) => {
   if (!input.view.metadata.dnsCapture) return;
-  const scope = proxyScope(input.ctx, input.view, input.viewId);
+  const scope = proxyScope(input.ctx, input.view);
   sink.add(NAME_TABLE, NameTable, { table: nameTable(input, scope) });
 };
 

@@ -8,7 +8,7 @@ import { SidecarRoutes } from "./sidecar-routes.ts";
 const { RouteConfiguration } = envoy.config.route.v3;
 
 export const generateRoutes: Generator = (input, sink) => {
-  const scope = proxyScope(input.ctx, input.view, input.viewId);
+  const scope = proxyScope(input.ctx, input.view);
   if (input.view.type === "sidecar") {
     const routes = new SidecarRoutes(input, scope);
     for (const name of input.names ?? []) {

@@ -1,4 +1,4 @@
-// Which labels of workloads any configuration asks for: all others make no difference to routes and endpoints. Main thread.
+// What of proxies any configuration asks for: everything else makes no difference to what they share. Main thread.
 import type {
   Networking_DestinationRule,
   Networking_LocalityLoadBalancerSetting,
@@ -10,41 +10,60 @@ import type { ConfigObject } from "../../shared/model/config.ts";
 import { keyString, type ObjectKey } from "../../shared/model/config.ts";
 import type { MeshObject } from "../../shared/model/delta.ts";
 import type { MeshSettings } from "../../shared/model/mesh.ts";
+import { type RegistryChange, type ServiceKey, serviceKeyString } from "../../shared/model/push-request.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { Relevance } from "./view-facets.ts";
 
 /** Kinds whose selectors decide about routes, endpoints or what a sidecar may see. */
 const KINDS = ["DestinationRule", "VirtualService", "Sidecar"] as const;
 
-/** Counts which label keys are asked for, object by object, so that a change costs work for its own objects only. */
-export class RelevantLabels {
+/** Counts what is asked for, object by object, so that a change costs work for its own objects only. */
+export class RelevanceIndex {
   private readonly byObject = new Map<string, readonly string[]>();
   private readonly counts = new Map<string, number>();
-  private ofMesh: readonly string[] = [];
-  private known: ReadonlySet<string> = new Set();
+  /** Services whose clusters hold endpoints that have a locality. */
+  private readonly located = new Set<string>();
+  private known: Relevance = { labels: new Set(), clusterLocality: false };
 
-  /** The keys that count now; another object when they are others. */
-  keys(): ReadonlySet<string> {
+  /** What counts now; another object when it is something else. */
+  current(): Relevance {
     return this.known;
   }
 
-  /** Looks at changed objects, or at everything. */
-  update(registry: Registry, changed: Iterable<ObjectKey> | undefined): void {
-    if (!changed) {
+  /** Looks at what changed, or at everything. */
+  update(registry: Registry, change: RegistryChange | undefined): void {
+    if (!change) {
       this.byObject.clear();
       this.counts.clear();
       for (const kind of KINDS) {
         for (const object of registry.objects.all<ConfigObject & MeshObject>(kind)) this.take(keyOf(object), object);
       }
+      this.located.clear();
+      for (const service of registry.services.all()) this.locate(registry, service);
     } else {
-      for (const key of changed) {
+      for (const key of change.services.values()) this.locate(registry, key);
+      for (const key of change.endpoints.values()) this.locate(registry, key);
+      for (const key of change.configs.values()) {
         if (!(KINDS as readonly string[]).includes(key.kind)) continue;
         const kind = key.kind as (typeof KINDS)[number];
         this.take(key, registry.objects.get<ConfigObject & MeshObject>(kind, key.namespace, key.name));
       }
     }
-    this.ofMesh = meshLabels(registry.mesh);
-    const next = new Set([...this.counts.keys(), ...this.ofMesh]);
-    if (next.size !== this.known.size || [...next].some((label) => !this.known.has(label))) this.known = next;
+    const labels = new Set([...this.counts.keys(), ...meshLabels(registry.mesh)]);
+    const clusterLocality = this.located.size > 0;
+    const before = this.known;
+    const same = labels.size === before.labels.size && [...labels].every((label) => before.labels.has(label));
+    if (!same || clusterLocality !== before.clusterLocality) this.known = { labels, clusterLocality };
+  }
+
+  /** Notes whether a service's clusters differ by where their client is. */
+  private locate(registry: Registry, key: ServiceKey): void {
+    const holds = registry.services
+      .services(key)
+      .some((s) => s.resolution === "dns" || s.resolution === "dnsRoundRobin");
+    const has = holds && registry.services.endpointsOf(key).some((ep) => ep.locality !== "");
+    if (has) this.located.add(serviceKeyString(key));
+    else this.located.delete(serviceKeyString(key));
   }
 
   private take(key: ObjectKey, object: ConfigObject | undefined): void {
