@@ -1,6 +1,7 @@
 // The control plane as a whole: builds each part, connects them from left to right, starts and drains. Main thread.
 import xxhash from "xxhash-wasm";
 import { errorMessage, type MizzenError } from "../shared/errors.ts";
+import type { RegistryChange } from "../shared/model/push-request.ts";
 import { startAdminServers } from "./admin/admin-servers.ts";
 import { debugRoutes } from "./admin/debug-routes.ts";
 import { Readiness } from "./admin/readiness.ts";
@@ -185,7 +186,17 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
     monitoringAddress: options.monitoringAddress,
     readiness,
     metrics,
-    debug: debugRoutes({ registry, intake, streams, ledger, cache, snapshots, planner, provider }),
+    debug: debugRoutes({
+      registry,
+      intake,
+      streams,
+      ledger,
+      cache,
+      snapshots,
+      planner,
+      provider,
+      pushAll: () => debouncer.offer(EVERYTHING),
+    }),
     version,
     log: logging("admin"),
   });
@@ -255,6 +266,16 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
   );
   return { addresses, pool, readiness, failed };
 }
+
+/** As if the mesh's settings had changed. */
+const EVERYTHING: RegistryChange = {
+  configs: new Map(),
+  services: new Map(),
+  endpoints: new Map(),
+  workloadAddresses: new Set(),
+  mesh: true,
+  reasons: new Map([["debug", 1]]),
+};
 
 /** Warnings of generators that are remembered, so that each is logged once. */
 const MAX_WARNINGS = 1_000;

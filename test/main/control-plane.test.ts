@@ -211,6 +211,25 @@ test("a gRPC client that asks for names gets answers or silence, and never ends 
   }
 });
 
+test("new streams wait their turn, and are refused when there are too many", async () => {
+  const small = await startTestControlPlane({ configDir: folder, env: { PILOT_MAX_REQUESTS_PER_SECOND: "4" } });
+  const proxies = Array.from({ length: 16 }, () => new FakeEnvoy({ target: small.grpc, variant: "delta" }));
+  const outcomes = await Promise.all(
+    proxies.map((proxy) => {
+      proxy.subscribe("CDS");
+      return proxy.next("CDS").then(
+        () => "served",
+        async () => grpc.status[(await proxy.whenEnded()).code],
+      );
+    }),
+  );
+  const served = outcomes.filter((outcome) => outcome === "served").length;
+  assert.equal(served >= 4 && served <= 9, true, `${served} of 16`);
+  assert.equal(outcomes.filter((outcome) => outcome === "RESOURCE_EXHAUSTED").length, 16 - served);
+  await Promise.all(proxies.map((proxy) => proxy.close()));
+  await small.close();
+});
+
 test("the debug pages answer", async () => {
   const proxy = new FakeEnvoy({ target: control.grpc, variant: "delta" });
   try {
@@ -233,7 +252,18 @@ test("the debug pages answer", async () => {
     const index = await (await fetch(`${control.http}/debug`)).text();
     assert.match(index, /pushz/);
     await json("/debug/mesh");
-    await json("/debug/cachez");
+    await json("/debug/cachez?clear=true");
+    assert.match(JSON.stringify(await json("/debug/edsz?proxyID=app-1.default")), /ClusterLoadAssignment/);
+    assert.match(JSON.stringify(await json("/debug/clusterz?proxyID=app-1.default")), /ClustersConfigDump/);
+    assert.deepEqual(await json("/debug/connections"), { totalClients: 1 });
+    const known = proxy.log.length;
+    const before = (await json<{ version: number }[]>("/debug/pushz"))[0]?.version;
+    assert.match(await (await fetch(`${control.http}/debug/adsz?push=true`)).text(), /1 servers/);
+    await until("the push is over", async () => {
+      const [push] = await json<{ version: number; steps: { served: number | null } }[]>("/debug/pushz");
+      return push !== undefined && push.version !== before && push.steps.served !== null;
+    });
+    assert.equal(proxy.log.length, known, "nothing differs, so nothing was sent");
     const version = (await (await fetch(`${control.monitoring}/version`)).json()) as { component: string };
     assert.equal(version.component, "mizzen");
   } finally {

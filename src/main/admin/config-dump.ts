@@ -15,15 +15,19 @@ export interface ConfigDumpDeps {
 
 const ADMIN = "type.googleapis.com/envoy.admin.v3.";
 
-/** Types of the dump, in the order of Envoy's. */
-const TYPES: readonly XdsType[] = ["CDS", "EDS", "LDS", "RDS", "ECDS", "SDS"];
+/** Types of a whole dump, in the order of Envoy's. */
+export const DUMP_TYPES: readonly XdsType[] = ["CDS", "EDS", "LDS", "RDS", "ECDS", "SDS"];
 
 /** The dump of one proxy: its clusters and listeners, and of the other types what it asks for. */
-export async function configDump(stream: ProxyStream, deps: ConfigDumpDeps): Promise<unknown> {
+export async function configDump(
+  stream: ProxyStream,
+  deps: ConfigDumpDeps,
+  types: readonly XdsType[],
+): Promise<unknown> {
   const snapshot = deps.snapshots.current();
   const view = deps.planner.viewOf(stream.identity);
   const wants: ResourceWant[] = [];
-  for (const type of TYPES) {
+  for (const type of types) {
     const watch = stream.watches.get(type);
     const names = watch && watch.names.size > 0 ? [...watch.names].sort() : undefined;
     if (type === "CDS" || type === "LDS") {

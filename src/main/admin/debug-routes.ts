@@ -4,8 +4,9 @@ import type { Planner, ResourceProvider, SnapshotSource } from "../push/contract
 import type { PushLedger } from "../push/push-ledger.ts";
 import type { Intake } from "../registry/intake.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { ProxyStream } from "../streams/stream-observer.ts";
 import type { StreamSet } from "../streams/stream-set.ts";
-import { configDump } from "./config-dump.ts";
+import { configDump, DUMP_TYPES } from "./config-dump.ts";
 import { type HttpAnswer, jsonAnswer, type Route } from "./http-server.ts";
 import { configView, connectionsView, syncView } from "./proxy-views.ts";
 import { endpointShardsView, registryView } from "./registry-views.ts";
@@ -20,6 +21,8 @@ export interface DebugSources {
   readonly snapshots: SnapshotSource;
   readonly planner: Planner;
   readonly provider: ResourceProvider;
+  /** Looks at everything for everybody again. */
+  readonly pushAll: () => void;
 }
 
 interface DebugPage {
@@ -43,6 +46,14 @@ function debugPages(sources: DebugSources): Map<string, DebugPage> {
     json ??= import("./resource-json.ts").then((module) => new module.ResourceJson());
     return json;
   };
+  const dumpDeps = { ...sources, json: resourceJson };
+  const forProxy =
+    (show: (stream: ProxyStream) => Promise<HttpAnswer>): Route =>
+    ({ query }) => {
+      const id = query.get("proxyID") ?? "";
+      const stream = findStream(sources, id);
+      return stream ? show(stream) : unknownProxy(sources, id);
+    };
   const endpoints: DebugPage = {
     help: "Endpoints of each service, by shard",
     answer: () => jsonAnswer(endpointShardsView(registry)),
@@ -52,7 +63,21 @@ function debugPages(sources: DebugSources): Map<string, DebugPage> {
       "/debug/pushz",
       { help: "The latest pushes: why, to whom, what changed, how long", answer: () => jsonAnswer(ledger.records()) },
     ],
-    ["/debug/adsz", { help: "Connected proxies", answer: () => jsonAnswer(connectionsView(streams.all())) }],
+    [
+      "/debug/adsz",
+      {
+        help: "Connected proxies; ?push=true compares all they have with what is generated now",
+        answer: ({ query }) => {
+          if (query.get("push") !== "true") return jsonAnswer(connectionsView(streams.all()));
+          sources.pushAll();
+          return { body: `Pushed to ${streams.size} servers\n` };
+        },
+      },
+    ],
+    [
+      "/debug/connections",
+      { help: "Number of connected proxies", answer: () => jsonAnswer({ totalClients: streams.size }) },
+    ],
     [
       "/debug/syncz",
       { help: "What each proxy was sent and has acknowledged", answer: () => jsonAnswer(syncView(streams.all())) },
@@ -65,12 +90,21 @@ function debugPages(sources: DebugSources): Map<string, DebugPage> {
       "/debug/config_dump",
       {
         help: "What is generated for a proxy: ?proxyID=name.namespace",
-        answer: async ({ query }) => {
-          const id = query.get("proxyID") ?? "";
-          const stream = findStream(sources, id);
-          if (!stream) return unknownProxy(sources, id);
-          return jsonAnswer(await configDump(stream, { ...sources, json: resourceJson }));
-        },
+        answer: forProxy(async (stream) => jsonAnswer(await configDump(stream, dumpDeps, DUMP_TYPES))),
+      },
+    ],
+    [
+      "/debug/edsz",
+      {
+        help: "A proxy's endpoints: ?proxyID=name.namespace",
+        answer: forProxy(async (stream) => jsonAnswer(await configDump(stream, dumpDeps, ["EDS"]))),
+      },
+    ],
+    [
+      "/debug/clusterz",
+      {
+        help: "A proxy's clusters: ?proxyID=name.namespace",
+        answer: forProxy(async (stream) => jsonAnswer(await configDump(stream, dumpDeps, ["CDS"]))),
       },
     ],
     ["/debug/mesh", { help: "The mesh settings in force", answer: () => jsonAnswer(registry.mesh.mesh) }],
@@ -82,12 +116,21 @@ function debugPages(sources: DebugSources): Map<string, DebugPage> {
         answer: () => jsonAnswer(Object.fromEntries(intake.allRejections())),
       },
     ],
-    ["/debug/cachez", { help: "The cache of generated resources", answer: () => jsonAnswer(cache.stats()) }],
+    [
+      "/debug/cachez",
+      {
+        help: "The cache of generated resources; ?clear=true empties it",
+        answer: ({ query }) => {
+          if (query.get("clear") === "true") cache.clear();
+          return jsonAnswer(cache.stats());
+        },
+      },
+    ],
   ]);
 }
 
 /** By the proxy's id, or by its id and the number of its connection. */
-function findStream({ streams }: DebugSources, id: string) {
+function findStream({ streams }: DebugSources, id: string): ProxyStream | undefined {
   for (const stream of streams.all()) {
     if (stream.identity.id === id || stream.connectionId === id) return stream;
   }
