@@ -47,10 +47,8 @@ export function whatToTry(places: DemoPlaces): string {
     rows.push(["change", `any file in ${configDir}, and save`]);
   }
   if (debug) {
-    rows.push(
-      ["why, to whom", `${debug}/debug/pushz`],
-      ["what was sent", `${debug}/debug/config_dump?proxyID=${proxyId}`],
-    );
+    rows.push(["why, to whom", `${debug}/debug/pushz`]);
+    if (page) rows.push(["what was sent", `${debug}/debug/config_dump?proxyID=${proxyId}`]);
     rows.push(["more", `${debug}/debug/{syncz,adsz,configz,registryz,endpointz}`]);
   }
   if (metrics) rows.push(["metrics", `${metrics}/metrics`]);

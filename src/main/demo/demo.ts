@@ -49,7 +49,7 @@ export async function startDemo(settings: DemoSettings): Promise<Demo> {
   try {
     const found = settings.envoy
       ? await findEnvoy(settings.env, (line) => print(`${line}\n`))
-      : ({ found: false, reason: "it was not asked for" } as const);
+      : ({ found: false, reason: undefined } as const);
     const services = await startServices(sample, found.found);
     closers.push(services.close);
     const controlPlane = await startControl(settings, sample);
