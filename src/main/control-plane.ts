@@ -1,6 +1,7 @@
 // The control plane as a whole: builds each part, connects them from left to right, starts and drains. Main thread.
 import xxhash from "xxhash-wasm";
 import { errorMessage, type MizzenError } from "../shared/errors.ts";
+import type { ProxyViewRef } from "../shared/model/proxy.ts";
 import type { RegistryChange } from "../shared/model/push-request.ts";
 import { startAdminServers } from "./admin/admin-servers.ts";
 import { debugRoutes } from "./admin/debug-routes.ts";
@@ -158,6 +159,8 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
     metrics,
     toWorkers: (snapshot) => pool.publish(snapshot),
     toStreams: (publication) => ({ connected: streams.size, affected: streams.publish(publication) }),
+    views: () => viewsOf(streams, planner),
+    provider,
     done: (record) => telemetry.pushDone(record),
     now,
     wallClock,
@@ -276,6 +279,10 @@ const EVERYTHING: RegistryChange = {
   mesh: true,
   reasons: new Map([["debug", 1]]),
 };
+
+function* viewsOf(streams: StreamSet, planner: MeshPlanner): Iterable<ProxyViewRef> {
+  for (const session of streams.all()) yield planner.viewOf(session.identity);
+}
 
 /** Warnings of generators that are remembered, so that each is logged once. */
 const MAX_WARNINGS = 1_000;

@@ -5,13 +5,15 @@ import xxhash from "xxhash-wasm";
 import { assertNever } from "../shared/assert.ts";
 import { errorCode, MizzenError } from "../shared/errors.ts";
 import type { ProxyViewRef } from "../shared/model/proxy.ts";
+import type { ResourceWant } from "../shared/model/resource.ts";
 import type { ProxyView } from "../shared/model/view.ts";
-import type { GenerateTask, WorkerStartup, WorkerTask } from "../shared/protocol/input.ts";
-import type { GeneratedSet, TaskFailed, WorkerResult } from "../shared/protocol/output.ts";
+import type { BatchTask, GenerateTask, WorkerStartup, WorkerTask } from "../shared/protocol/input.ts";
+import type { BatchGenerated, Generated, GeneratedSet, TaskFailed } from "../shared/protocol/output.ts";
 import type { SnapshotHandle } from "../shared/snapshot/handle.ts";
 import { LAYOUT_REVISION } from "../shared/snapshot/layout.ts";
 import type { XdsType } from "../shared/xds-types.ts";
 import { SnapshotStore } from "./attach.ts";
+import type { PushContext } from "./context/push-context.ts";
 import { ResourceSink } from "./encode/resource-sink.ts";
 import { GENERATORS } from "./generators/table.ts";
 
@@ -57,25 +59,41 @@ function viewOf(ref: ProxyViewRef): ProxyView {
   return view;
 }
 
-function generate(task: GenerateTask): WorkerResult {
-  const started = performance.now();
+interface Item {
+  readonly view: ProxyViewRef;
+  readonly wants: readonly ResourceWant[];
+}
+
+/** The indices that a task works on. */
+function attach(task: GenerateTask | BatchTask): PushContext {
   snapshots.forget(task.oldestInUse);
   if (task.complete) snapshots.step(task.complete);
-  const ctx = snapshots.context(task.version);
-  const attached = performance.now();
-  const view = viewOf(task.view);
+  return snapshots.context(task.version);
+}
+
+function generate(ctx: PushContext, item: Item, attachMs: number): Generated | TaskFailed {
+  const started = performance.now();
+  const view = viewOf(item.view);
   const warnings: { object: string; reason: string }[] = [];
   const sets: GeneratedSet[] = [];
-  for (const want of task.wants) {
+  for (const want of item.wants) {
     const sink = new ResourceSink(hash, (object, reason) => warnings.push({ object, reason }));
     try {
-      GENERATORS[want.type]({ ctx, view, viewId: task.view.id, names: want.names, part: want.part }, sink);
+      GENERATORS[want.type]({ ctx, view, viewId: item.view.id, names: want.names, part: want.part }, sink);
     } catch (error) {
       return failed(error, want.type);
     }
     sets.push(sink.finish(want.type));
   }
-  return { ok: true, sets, warnings, attachMs: attached - started, generateMs: performance.now() - attached };
+  return { ok: true, sets, warnings, attachMs, generateMs: performance.now() - started };
+}
+
+function generateBatch(task: BatchTask): BatchGenerated {
+  const started = performance.now();
+  const ctx = attach(task);
+  const attached = performance.now();
+  const items = task.items.map((item) => generate(ctx, item, 0));
+  return { ok: true, items, attachMs: attached - started, generateMs: performance.now() - attached };
 }
 
 function failed(error: unknown, type?: XdsType): TaskFailed {
@@ -90,8 +108,9 @@ function failed(error: unknown, type?: XdsType): TaskFailed {
 }
 
 /** The answer with the bytes moved to the main thread instead of copied. */
-function moved(result: WorkerResult & { ok: true }): unknown {
-  const buffers = result.sets.map((set) => set.bytes.buffer as ArrayBuffer);
+function moved(result: Generated | BatchGenerated): unknown {
+  const answers = "items" in result ? result.items : [result];
+  const buffers = answers.flatMap((a) => (a.ok ? a.sets.map((set) => set.bytes.buffer as ArrayBuffer) : []));
   return move({ [transferableSymbol]: buffers, [valueSymbol]: result });
 }
 
@@ -107,9 +126,13 @@ export default function run(task: WorkerTask): unknown {
         snapshots.warm();
         return { ok: true, sets: [], warnings: [], attachMs: 0, generateMs: 0 };
       case "generate": {
-        const result = generate(task);
+        const started = performance.now();
+        const ctx = attach(task);
+        const result = generate(ctx, task, performance.now() - started);
         return result.ok ? moved(result) : result;
       }
+      case "batch":
+        return moved(generateBatch(task));
       default:
         return assertNever(task, "task");
     }

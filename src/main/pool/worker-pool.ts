@@ -6,11 +6,12 @@ import { errorMessage, MizzenError } from "../../shared/errors.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { ResourceWant } from "../../shared/model/resource.ts";
 import type { GenerateTask, WorkerStartup, WorkerTask } from "../../shared/protocol/input.ts";
-import type { Generated, WorkerResult } from "../../shared/protocol/output.ts";
+import type { BatchGenerated, Generated, WorkerResult } from "../../shared/protocol/output.ts";
 import { snapshotChannelName } from "../../shared/snapshot/channel.ts";
 import { LAYOUT_REVISION } from "../../shared/snapshot/layout.ts";
 import { completeHandle, type MeshSnapshot } from "../push/snapshot-builder.ts";
 import type { Logger } from "../telemetry/log.ts";
+import { failure, isSmall, TaskBatches } from "./task-batches.ts";
 
 /** How often a task is run again after its worker died. */
 const MAX_LOST_WORKERS = 3;
@@ -28,6 +29,8 @@ export interface WorkerPoolOptions {
   readonly onBroken?: (error: MizzenError) => void;
 }
 
+type TaskBase = Pick<GenerateTask, "version" | "oldestInUse" | "complete">;
+
 let pools = 0;
 
 /** Owns the threads. `close` ends them. */
@@ -44,6 +47,7 @@ export class WorkerPool {
   private revivals = 0;
   private lastError = "";
   private broken: MizzenError | undefined;
+  private readonly batches: TaskBatches;
 
   constructor(options: WorkerPoolOptions) {
     this.options = options;
@@ -53,6 +57,11 @@ export class WorkerPool {
     this.threads = options.workers ?? Math.max(1, availableParallelism() - 1);
     this.startup = { layoutRevision: LAYOUT_REVISION, channel };
     this.pool = this.startThreads();
+    this.batches = new TaskBatches(this.threads, async (snapshot, items) => {
+      const what = `${items.length} views`;
+      const result = await this.attempt(snapshot, what, (base) => ({ ...base, tag: "batch", items }));
+      return (result as BatchGenerated).items;
+    });
   }
 
   get threadCount(): number {
@@ -76,10 +85,20 @@ export class WorkerPool {
   }
 
   /**
-   * Generates for one view. A task whose worker dies is run again by another one; a worker that is behind is sent the
-   * whole snapshot. Rejects with the MizzenError of the generator, or MIZZEN_ERR_WORKER_LOST after several deaths.
+   * Generates for one view. Small questions that are put in one turn of the event loop become one task. Rejects with the
+   * MizzenError of the generator, or MIZZEN_ERR_WORKER_LOST after several deaths.
    */
-  async generate(snapshot: MeshSnapshot, view: ProxyViewRef, wants: readonly ResourceWant[]): Promise<Generated> {
+  generate(snapshot: MeshSnapshot, view: ProxyViewRef, wants: readonly ResourceWant[]): Promise<Generated> {
+    if (isSmall(wants)) return this.batches.add(snapshot, view, wants);
+    return this.attempt(snapshot, view.id, (base) => ({ ...base, tag: "generate", view, wants })) as Promise<Generated>;
+  }
+
+  /** Runs a task until it is done: one whose worker dies by another, and for a worker that is behind with the whole snapshot. */
+  private async attempt(
+    snapshot: MeshSnapshot,
+    what: string,
+    make: (base: TaskBase) => WorkerTask,
+  ): Promise<WorkerResult & { readonly ok: true }> {
     // A closed pool would start new threads.
     if (this.closing) throw new MizzenError("MIZZEN_ERR_DRAINING", "the worker pool is closed");
     if (this.broken) throw this.broken;
@@ -88,14 +107,11 @@ export class WorkerPool {
       let lost = 0;
       let complete = false;
       for (;;) {
-        const task: GenerateTask = {
-          tag: "generate",
+        const task = make({
           version: snapshot.version,
-          view,
-          wants,
           oldestInUse: Math.min(...this.inUse.keys()) as GenerateTask["oldestInUse"],
           ...(complete ? { complete: completeHandle(snapshot) } : {}),
-        };
+        });
         let result: WorkerResult;
         try {
           result = await this.run(task);
@@ -106,7 +122,7 @@ export class WorkerPool {
           this.lastError = errorMessage(error);
           this.options.onWorkerLost?.();
           this.log.warn(
-            { view: view.id, version: snapshot.version, attempt: lost, error: errorMessage(error) },
+            { view: what, version: snapshot.version, attempt: lost, error: errorMessage(error) },
             "a worker died with a task in hand; another one runs it again",
           );
           if (lost >= MAX_LOST_WORKERS) {
@@ -121,7 +137,7 @@ export class WorkerPool {
           complete = true;
           continue;
         }
-        throw new MizzenError(result.code, result.message, { cause: result.stack });
+        throw failure(result);
       }
     } finally {
       this.hold(snapshot.version, -1);

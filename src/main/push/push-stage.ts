@@ -1,7 +1,10 @@
 // From a debounced request to the streams: snapshot, plan, hand-out to the workers, and the ledger's entry. Main thread.
+
+import type { ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { PushRequest } from "../../shared/model/push-request.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { Publication } from "./contracts.ts";
+import type { Publication, ResourceProvider } from "./contracts.ts";
+import { generateAhead } from "./generate-ahead.ts";
 import type { MeshPlanner } from "./planner.ts";
 import type { PushLedger, PushRecord } from "./push-ledger.ts";
 import type { MeshSnapshot, SnapshotBuilder } from "./snapshot-builder.ts";
@@ -15,6 +18,9 @@ export interface PushStageOptions {
   readonly toWorkers: (snapshot: MeshSnapshot) => void;
   /** Tells the streams; gives how many are connected, and how many have work. */
   readonly toStreams: (publication: Publication) => { readonly connected: number; readonly affected: number };
+  /** Views of the connected proxies, for what is generated ahead of them. */
+  readonly views: () => Iterable<ProxyViewRef>;
+  readonly provider: ResourceProvider;
   /** Told of a push that was over at once, since nobody had work. */
   readonly done: (record: PushRecord) => void;
   /** Milliseconds, monotonic. */
@@ -52,6 +58,8 @@ export class PushStage {
     metrics.snapshotTime.observe((built - debounced) / 1000);
     const wallMs = this.options.wallClock() - (built - request.firstChangeMs);
     ledger.begin(snapshot.version, request, wallMs, debounced, built);
+    // A failure is met again, and reported, by the streams that ask for the same.
+    generateAhead({ snapshot, request }, this.options).catch(() => undefined);
     const { connected, affected } = toStreams({ snapshot, request });
     const record = ledger.announced(snapshot.version, connected, affected, now());
     if (record) done(record);

@@ -27,8 +27,7 @@ export class PushQueue {
   private readonly working = new Set<QueueJob>();
   private readonly again = new Set<QueueJob>();
   private idle: (() => void)[] = [];
-  private sliceStart = 0;
-  private resting = false;
+  private scheduled = false;
 
   constructor(options: PushQueueOptions) {
     this.options = options;
@@ -50,10 +49,8 @@ export class PushQueue {
       return;
     }
     if (this.waiting.has(job)) return;
-    const now = this.options.now();
-    if (this.waiting.size === 0 && this.working.size === 0) this.sliceStart = now;
-    this.waiting.set(job, now);
-    this.pump();
+    this.waiting.set(job, this.options.now());
+    this.schedule();
   }
 
   /** Forgets a job; if it is in work, this ends first. */
@@ -71,44 +68,46 @@ export class PushQueue {
     });
   }
 
+  /** Jobs start in a turn of their own: whoever adds a thousand of them is done first. */
+  private schedule(): void {
+    if (this.scheduled || this.waiting.size === 0 || this.working.size >= this.options.limit) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.pump();
+    });
+  }
+
   private pump(): void {
-    while (!this.resting && this.working.size < this.options.limit) {
+    const began = this.options.now();
+    while (this.working.size < this.options.limit) {
       const next = this.waiting.entries().next().value;
-      if (!next) break;
+      if (!next) return;
       const now = this.options.now();
-      if (now - this.sliceStart > SLICE_MS) {
-        this.rest();
-        return;
-      }
-      const [job, since] = next;
-      this.waiting.delete(job);
-      this.working.add(job);
-      this.options.onStart?.(now - since);
-      job.serve().then(
-        () => this.finished(job),
-        (error: unknown) => {
-          this.options.onError(error);
-          this.finished(job);
-        },
-      );
+      if (now - began > SLICE_MS) break;
+      this.start(next[0], now - next[1]);
     }
+    this.schedule();
+  }
+
+  private start(job: QueueJob, waitedMs: number): void {
+    this.waiting.delete(job);
+    this.working.add(job);
+    this.options.onStart?.(waitedMs);
+    job.serve().then(
+      () => this.finished(job),
+      (error: unknown) => {
+        this.options.onError(error);
+        this.finished(job);
+      },
+    );
   }
 
   private finished(job: QueueJob): void {
     this.working.delete(job);
     if (this.again.delete(job)) this.waiting.set(job, this.options.now());
-    this.pump();
+    this.schedule();
     this.settle();
-  }
-
-  /** Lets the event loop turn before more is done. */
-  private rest(): void {
-    this.resting = true;
-    setImmediate(() => {
-      this.resting = false;
-      this.sliceStart = this.options.now();
-      this.pump();
-    });
   }
 
   private settle(): void {

@@ -16,12 +16,21 @@ export interface GenerateTask {
   readonly oldestInUse: PushVersion;
 }
 
+/** Several small generations from one snapshot, since a message costs more than each of them. */
+export interface BatchTask {
+  readonly tag: "batch";
+  readonly version: PushVersion;
+  readonly complete?: SnapshotHandle;
+  readonly items: readonly { readonly view: ProxyViewRef; readonly wants: readonly ResourceWant[] }[];
+  readonly oldestInUse: PushVersion;
+}
+
 /** Bring a worker's indices to the newest snapshot ahead of the first task that needs it. */
 export interface WarmTask {
   readonly tag: "warm";
 }
 
-export type WorkerTask = GenerateTask | WarmTask;
+export type WorkerTask = GenerateTask | BatchTask | WarmTask;
 
 /** Given to each worker thread when it starts. */
 export interface WorkerStartup {

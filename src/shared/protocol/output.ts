@@ -39,4 +39,12 @@ export interface TaskFailed {
   readonly type?: XdsType;
 }
 
-export type WorkerResult = Generated | TaskFailed;
+/** Answers to the items of a batch, in their order; one that failed leaves the others alone. */
+export interface BatchGenerated {
+  readonly ok: true;
+  readonly items: readonly (Generated | TaskFailed)[];
+  readonly attachMs: number;
+  readonly generateMs: number;
+}
+
+export type WorkerResult = Generated | BatchGenerated | TaskFailed;
