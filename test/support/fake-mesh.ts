@@ -31,6 +31,8 @@ export class FakeMesh implements Planner, ResourceProvider, SnapshotSource {
   readonly asked: { version: number; view: string; wants: readonly ResourceWant[] }[] = [];
   /** The view of each proxy, by its id. */
   readonly views = new Map<string, string>();
+  /** True: each generation takes a turn of the event loop, in which other things happen. */
+  slow = false;
   /** Types whose generation fails. */
   readonly failing = new Set<XdsType>();
   private readonly contents = new Map<number, Contents>();
@@ -108,6 +110,7 @@ export class FakeMesh implements Planner, ResourceProvider, SnapshotSource {
   ): Promise<readonly ResourceSet[]> {
     this.asked.push({ version: snapshot.version, view: view.id, wants });
     if (this.gate) await this.gate;
+    if (this.slow) await new Promise((resolve) => setImmediate(resolve));
     return wants.map((want) => {
       if (this.failing.has(want.type)) throw new Error(`generation of ${want.type} fails`);
       return this.setOf(snapshot.version, view.id, want);

@@ -17,7 +17,8 @@ type Step =
     }
   | { readonly kind: "ack"; readonly type: XdsType; readonly refuse: boolean }
   | { readonly kind: "names"; readonly type: XdsType; readonly names: readonly string[] }
-  | { readonly kind: "wait" };
+  | { readonly kind: "wait" }
+  | { readonly kind: "turn" };
 
 const type = fc.constantFrom<XdsType>("CDS", "EDS", "LDS", "RDS");
 const contents = fc.dictionary(fc.constantFrom(...NAMES), fc.constantFrom("1", "2", "3"), { noNullPrototype: true });
@@ -30,6 +31,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     names: fc.subarray(NAMES),
   }),
   fc.constant({ kind: "wait" as const }),
+  // The event loop turns once: work begins, or goes on, while more comes.
+  fc.constant({ kind: "turn" as const }),
 );
 
 /** A proxy that keeps what it is sent, as Envoy does. */
@@ -99,6 +102,7 @@ for (const variant of ["sotw", "delta"] as const) {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
         const mesh = new FakeMesh({ CDS: { a: "1" }, EDS: { a: "1" }, LDS: { a: "1" }, RDS: { a: "1" } });
+        mesh.slow = true;
         const final = new Map<XdsType, Record<string, string>>();
         for (const type of ["CDS", "EDS", "LDS", "RDS"] as const) final.set(type, { a: "1" });
         const folding = new FoldingProxy(mesh, variant);
@@ -112,7 +116,8 @@ for (const variant of ["sotw", "delta"] as const) {
             // A proxy knows what it has read, not what is on its way.
             await folding.read();
             folding.subscribe(s.type, s.names);
-          } else await folding.read();
+          } else if (s.kind === "turn") await new Promise((resolve) => setImmediate(resolve));
+          else await folding.read();
         }
         await folding.settle();
         for (const [type, contents] of final) {

@@ -24,9 +24,13 @@ class Job {
 
   done(): Promise<void> {
     this.finish.shift()!();
-    // The queue hears of it in a later turn.
-    return new Promise((resolve) => setImmediate(resolve));
+    return turns();
   }
+}
+
+/** The queue starts jobs in turns of their own. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 function setUp(limit: number) {
@@ -41,6 +45,8 @@ test("no more than the limit are in work, and the others follow in order", async
   const { log, queue, job } = setUp(2);
   const [a, b, c, d] = [job("a"), job("b"), job("c"), job("d")];
   for (const j of [a, b, c, d]) queue.add(j);
+  assert.deepEqual(log, [], "not before those who add are done");
+  await turns();
   assert.deepEqual(log, ["a", "b"]);
   assert.equal(queue.size, 2);
   assert.equal(queue.active, 2);
@@ -56,7 +62,9 @@ test("no more than the limit are in work, and the others follow in order", async
 test("one that waits keeps its place, one that works comes again at the end, once", async () => {
   const { log, queue, job } = setUp(1);
   const [a, b, c] = [job("a"), job("b"), job("c")];
-  for (const j of [a, b, c, b, a, a, b]) queue.add(j);
+  for (const j of [a, b]) queue.add(j);
+  await turns();
+  for (const j of [c, b, a, a, b]) queue.add(j);
   await a.done();
   await b.done();
   await c.done();
@@ -75,8 +83,9 @@ test("one that is removed is not served, and a failure does not stop the queue",
   const d = job("d");
   queue.add(d);
   queue.remove(b);
+  await turns();
   await a.done();
-  await new Promise((resolve) => setImmediate(resolve));
+  await turns();
   assert.deepEqual(log, ["a", "d"]);
   assert.equal(errors.length, 1);
   await d.done();
