@@ -158,7 +158,10 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
     ledger,
     metrics,
     toWorkers: (snapshot) => pool.publish(snapshot),
-    toStreams: (publication) => ({ connected: streams.size, affected: streams.publish(publication) }),
+    toStreams: async (publication) => {
+      const connected = streams.size;
+      return { connected, affected: await streams.publish(publication, now) };
+    },
     views: () => viewsOf(streams, planner),
     provider,
     done: (record) => telemetry.pushDone(record),
@@ -171,6 +174,10 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
     endpoints: options.debounceEndpoints,
     now,
     push: (request) => stage.push(request),
+    onError: (error) => {
+      metrics.internalErrors.inc();
+      logging("push").error({ error: errorMessage(error) }, "a push failed; the next one looks at everything");
+    },
   });
   onClose(() => debouncer.close());
   // Until the first snapshot, changes only gather in the registry.

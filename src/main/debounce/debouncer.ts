@@ -5,8 +5,10 @@ import { type DebounceOptions, DebounceWindow } from "./debounce-window.ts";
 export interface DebouncerOptions extends DebounceOptions {
   /** Milliseconds, monotonic. */
   readonly now: () => number;
-  /** Gets each merged request when it is due. */
-  readonly push: (request: PushRequest) => void;
+  /** Gets each merged request when it is due, and the next one when it is done with that. */
+  readonly push: (request: PushRequest) => Promise<void>;
+  /** Told of a push that failed; what changes later is pushed nevertheless. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** Calls `push` when the window says so. */
@@ -15,6 +17,7 @@ export class Debouncer {
   private readonly options: DebouncerOptions;
   private timer: NodeJS.Timeout | undefined;
   private timerAt = Number.POSITIVE_INFINITY;
+  private pushing = false;
 
   constructor(options: DebouncerOptions) {
     this.options = options;
@@ -42,8 +45,19 @@ export class Debouncer {
 
   private ring(): void {
     this.timerAt = Number.POSITIVE_INFINITY;
+    if (this.pushing) return;
     const request = this.window.due(this.options.now());
-    if (request) this.options.push(request);
-    this.arm();
+    if (!request) {
+      this.arm();
+      return;
+    }
+    this.pushing = true;
+    this.options
+      .push(request)
+      .catch(this.options.onError)
+      .finally(() => {
+        this.pushing = false;
+        if (this.timerAt === Number.POSITIVE_INFINITY) this.arm();
+      });
   }
 }

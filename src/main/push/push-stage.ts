@@ -17,7 +17,7 @@ export interface PushStageOptions {
   /** Hands a snapshot to the workers. */
   readonly toWorkers: (snapshot: MeshSnapshot) => void;
   /** Tells the streams; gives how many are connected, and how many have work. */
-  readonly toStreams: (publication: Publication) => { readonly connected: number; readonly affected: number };
+  readonly toStreams: (publication: Publication) => Promise<{ readonly connected: number; readonly affected: number }>;
   /** Views of the connected proxies, for what is generated ahead of them. */
   readonly views: () => Iterable<ProxyViewRef>;
   readonly provider: ResourceProvider;
@@ -32,6 +32,8 @@ export interface PushStageOptions {
 /** The only publisher of snapshots. */
 export class PushStage {
   private readonly options: PushStageOptions;
+  /** True when the last push failed half-way: what it left out is not known, so the next one looks at everything. */
+  private incomplete = false;
 
   constructor(options: PushStageOptions) {
     this.options = options;
@@ -45,9 +47,14 @@ export class PushStage {
     toWorkers(snapshot);
   }
 
-  /** Publishes a change. */
-  push(request: PushRequest): void {
+  /**
+   * Publishes a change; resolves when all streams were told. The next one must come after that, since plans are those
+   * of the latest snapshot.
+   */
+  async push(changed: PushRequest): Promise<void> {
     const { snapshots, planner, ledger, metrics, now, toWorkers, toStreams, done } = this.options;
+    const request = this.incomplete ? { ...changed, change: { ...changed.change, mesh: true } } : changed;
+    this.incomplete = true;
     const debounced = now();
     for (const [type, count] of request.change.reasons) metrics.pushTriggers.inc({ type }, count);
     metrics.debounceTime.observe((debounced - request.firstChangeMs) / 1000);
@@ -60,7 +67,8 @@ export class PushStage {
     ledger.begin(snapshot.version, request, wallMs, debounced, built);
     // A failure is met again, and reported, by the streams that ask for the same.
     generateAhead({ snapshot, request }, this.options).catch(() => undefined);
-    const { connected, affected } = toStreams({ snapshot, request });
+    const { connected, affected } = await toStreams({ snapshot, request });
+    this.incomplete = false;
     const record = ledger.announced(snapshot.version, connected, affected, now());
     if (record) done(record);
   }

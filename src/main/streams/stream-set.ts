@@ -2,6 +2,11 @@
 import type { Publication } from "../push/contracts.ts";
 import type { StreamSession } from "./stream-session.ts";
 
+/** Longest run of work between two turns of the event loop. */
+const SLICE_MS = 5;
+/** Streams between two looks at the clock. */
+const CHECK_EVERY = 32;
+
 /** Knows every open stream. */
 export class StreamSet {
   private readonly sessions = new Set<StreamSession>();
@@ -24,12 +29,20 @@ export class StreamSet {
   }
 
   /**
-   * Tells every stream what may have changed; gives how many have work. Nothing is generated here, so that this is a few
-   * look-ups for each proxy, and all see the plan of the same push.
+   * Tells every stream what may have changed; gives how many have work. Nothing is generated here: it is a few look-ups
+   * for each proxy, and other work gets its turn in between.
    */
-  publish(publication: Publication): number {
+  async publish(publication: Publication, now: () => number): Promise<number> {
     let affected = 0;
-    for (const session of this.sessions) if (session.published(publication)) affected++;
+    let told = 0;
+    let began = now();
+    // A stream that is added meanwhile is told too, and finds that it has everything.
+    for (const session of this.sessions) {
+      if (session.published(publication)) affected++;
+      if (++told % CHECK_EVERY !== 0 || now() - began < SLICE_MS) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      began = now();
+    }
     return affected;
   }
 }
