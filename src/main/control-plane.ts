@@ -2,7 +2,6 @@
 import xxhash from "xxhash-wasm";
 import { errorMessage, type MizzenError } from "../shared/errors.ts";
 import type { ProxyViewRef } from "../shared/model/proxy.ts";
-import type { RegistryChange } from "../shared/model/push-request.ts";
 import { startAdminServers } from "./admin/admin-servers.ts";
 import { debugRoutes } from "./admin/debug-routes.ts";
 import { Readiness } from "./admin/readiness.ts";
@@ -11,9 +10,10 @@ import { type MeshWatch, watchMeshFiles } from "./config/mesh-settings.ts";
 import type { ListenAddress, Options } from "./config/options.ts";
 import { Debouncer } from "./debounce/debouncer.ts";
 import { WorkerPool } from "./pool/worker-pool.ts";
+import { warnOnce } from "./push/generation-warnings.ts";
 import { MeshPlanner } from "./push/planner.ts";
 import { PushLedger } from "./push/push-ledger.ts";
-import { PushStage } from "./push/push-stage.ts";
+import { EVERYTHING, PushStage } from "./push/push-stage.ts";
 import { createResourceProvider } from "./push/resource-provider.ts";
 import { SnapshotBuilder } from "./push/snapshot-builder.ts";
 import { Intake } from "./registry/intake.ts";
@@ -34,6 +34,7 @@ import { createValidator } from "./validation/validate-object.ts";
 /** Bytes of generated resources that the cache holds at most. */
 const CACHE_BYTES = 512 * 1024 * 1024;
 
+/** What a control plane is given besides its options. */
 export interface ControlPlaneDeps {
   readonly logging: Logging;
   /** Milliseconds, monotonic; performance.now when absent. */
@@ -51,6 +52,7 @@ export interface Addresses {
   readonly monitoring?: ListenAddress;
 }
 
+/** A running control plane. */
 export interface ControlPlane {
   readonly addresses: Addresses;
   /** True once the first snapshot is served. */
@@ -134,20 +136,11 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
   const { h64ToString } = await xxhash();
   const snapshots = new SnapshotBuilder(registry);
   const planner = new MeshPlanner(registry, (text) => h64ToString(text));
-  const warned = new Set<string>();
   const provider = createResourceProvider({
     cache,
     backend: pool,
     versions: planner,
-    onWarnings: (warnings) => {
-      for (const { object, reason } of warnings) {
-        const text = `${object} ${reason}`;
-        if (warned.has(text)) continue;
-        if (warned.size >= MAX_WARNINGS) warned.clear();
-        warned.add(text);
-        logging("model").warn({ object, reason }, "left out of what is generated");
-      }
-    },
+    onWarnings: warnOnce(logging("model")),
   });
   const ledger = new PushLedger();
   const streams = new StreamSet();
@@ -212,6 +205,9 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
   });
   onClose(() => admin.close());
 
+  if (options.registries.includes("Kubernetes")) {
+    logging("default").warn({}, "there is no Kubernetes registry yet: only --configDir is read");
+  }
   const file = followFolder(options, descriptors, logging, now, intake);
   if (file) onClose(() => file.close());
   await file?.start();
@@ -277,22 +273,9 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
   return { addresses, pool, readiness, failed };
 }
 
-/** As if the mesh's settings had changed. */
-const EVERYTHING: RegistryChange = {
-  configs: new Map(),
-  services: new Map(),
-  endpoints: new Map(),
-  workloadAddresses: new Set(),
-  mesh: true,
-  reasons: new Map([["debug", 1]]),
-};
-
 function* viewsOf(streams: StreamSet, planner: MeshPlanner): Iterable<ProxyViewRef> {
   for (const session of streams.all()) yield planner.viewOf(session.identity);
 }
-
-/** Warnings of generators that are remembered, so that each is logged once. */
-const MAX_WARNINGS = 1_000;
 
 function followMesh(
   options: Options,

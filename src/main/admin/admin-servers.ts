@@ -5,6 +5,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import { HttpServer, jsonAnswer, type Route } from "./http-server.ts";
 import type { Readiness } from "./readiness.ts";
 
+/** Where the servers listen, and what they show. */
 export interface AdminServersOptions {
   /** null where one is turned off. */
   readonly httpAddress: ListenAddress | null;
@@ -16,6 +17,7 @@ export interface AdminServersOptions {
   readonly log: Logger;
 }
 
+/** The running servers, with the addresses in use. */
 export interface AdminServers {
   readonly http?: ListenAddress;
   readonly monitoring?: ListenAddress;

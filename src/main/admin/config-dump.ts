@@ -5,6 +5,7 @@ import type { Planner, ResourceProvider, SnapshotSource } from "../push/contract
 import type { ProxyStream } from "../streams/stream-observer.ts";
 import type { ResourceJson } from "./resource-json.ts";
 
+/** What a dump is made with. */
 export interface ConfigDumpDeps {
   readonly snapshots: SnapshotSource;
   readonly planner: Planner;

@@ -12,6 +12,7 @@ import { configView, connectionsView, syncView } from "./proxy-views.ts";
 import { endpointShardsView, registryView } from "./registry-views.ts";
 import type { ResourceJson } from "./resource-json.ts";
 
+/** What the pages show. */
 export interface DebugSources {
   readonly registry: Registry;
   readonly intake: Intake;

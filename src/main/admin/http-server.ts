@@ -5,11 +5,13 @@ import { errorMessage, MizzenError } from "../../shared/errors.ts";
 import type { ListenAddress } from "../config/options.ts";
 import type { Logger } from "../telemetry/log.ts";
 
+/** What a route sees of a request. */
 export interface HttpRequest {
   readonly path: string;
   readonly query: URLSearchParams;
 }
 
+/** What a route answers. */
 export interface HttpAnswer {
   /** 200 when absent. */
   readonly status?: number;
@@ -18,6 +20,7 @@ export interface HttpAnswer {
   readonly body: string | Uint8Array;
 }
 
+/** Answers requests of one path. */
 export type Route = (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
 
 /** Paths with what answers GET and HEAD there. */

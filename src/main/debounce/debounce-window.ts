@@ -6,6 +6,7 @@ import {
   type RegistryChange,
 } from "../../shared/model/push-request.ts";
 
+/** How long changes wait. */
 export interface DebounceOptions {
   /** PILOT_DEBOUNCE_AFTER: quiet time after a change before it is pushed. */
   readonly afterMs: number;

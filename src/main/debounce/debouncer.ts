@@ -2,6 +2,7 @@
 import type { PushRequest, RegistryChange } from "../../shared/model/push-request.ts";
 import { type DebounceOptions, DebounceWindow } from "./debounce-window.ts";
 
+/** The window's times, the clock, and where requests go. */
 export interface DebouncerOptions extends DebounceOptions {
   /** Milliseconds, monotonic. */
   readonly now: () => number;

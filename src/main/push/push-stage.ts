@@ -1,7 +1,7 @@
 // From a debounced request to the streams: snapshot, plan, hand-out to the workers, and the ledger's entry. Main thread.
 
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
-import type { PushRequest } from "../../shared/model/push-request.ts";
+import type { PushRequest, RegistryChange } from "../../shared/model/push-request.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Publication, ResourceProvider } from "./contracts.ts";
 import { generateAhead } from "./generate-ahead.ts";
@@ -9,6 +9,7 @@ import type { MeshPlanner } from "./planner.ts";
 import type { PushLedger, PushRecord } from "./push-ledger.ts";
 import type { MeshSnapshot, SnapshotBuilder } from "./snapshot-builder.ts";
 
+/** The stages before and after. */
 export interface PushStageOptions {
   readonly snapshots: SnapshotBuilder;
   readonly planner: MeshPlanner;
@@ -28,6 +29,16 @@ export interface PushStageOptions {
   /** Milliseconds since the epoch. */
   readonly wallClock: () => number;
 }
+
+/** A change that may concern everything: as if the mesh's settings were others. */
+export const EVERYTHING: RegistryChange = {
+  configs: new Map(),
+  services: new Map(),
+  endpoints: new Map(),
+  workloadAddresses: new Set(),
+  mesh: true,
+  reasons: new Map([["debug", 1]]),
+};
 
 /** The only publisher of snapshots. */
 export class PushStage {

@@ -19,6 +19,7 @@ const REGISTRY_TYPES: Readonly<Record<string, string>> = {
   Namespace: "Namespaces",
 };
 
+/** Where objects go, and who is told of them. */
 export interface IntakeOptions {
   readonly registry: Registry;
   readonly log: Logger;

@@ -11,6 +11,7 @@ import type { StreamVariant } from "./stream-observer.ts";
 import { type SessionDeps, StreamSession } from "./stream-session.ts";
 import type { StreamSet } from "./stream-set.ts";
 
+/** Limits of the server, and who is told of what happens. */
 export interface AdsServerOptions {
   readonly maxRecvBytes: number;
   readonly maxStreams: number;

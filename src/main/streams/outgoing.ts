@@ -19,6 +19,7 @@ export interface Outgoing {
   readonly mustRespond: boolean;
 }
 
+/** A response that is ready to go, with what it holds. */
 export interface WrittenResponse {
   readonly message: ResponseMessage;
   readonly response: Omit<SentResponse, "version">;

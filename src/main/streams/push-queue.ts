@@ -6,6 +6,7 @@ export interface QueueJob {
   serve(): Promise<void>;
 }
 
+/** How the queue works, and who is told of it. */
 export interface PushQueueOptions {
   /** Jobs in work at once. */
   readonly limit: number;

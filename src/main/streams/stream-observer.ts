@@ -6,6 +6,7 @@ import type { XdsType } from "../../shared/xds-types.ts";
 import type { ErrorDetail } from "./request-wire.ts";
 import type { SentResponse, Watch } from "./watch.ts";
 
+/** State of the world, or incremental. */
 export type StreamVariant = "sotw" | "delta";
 
 /** A connected proxy, as others see it. */
@@ -23,6 +24,7 @@ export interface ProxyStream {
   readonly viewId: ViewId | undefined;
 }
 
+/** A response that went out. */
 export interface SentInfo {
   readonly type: XdsType;
   readonly response: SentResponse;
@@ -39,6 +41,7 @@ export interface SentInfo {
   readonly pushed: boolean;
 }
 
+/** Is told of all that happens on all streams. Must not throw. */
 export interface StreamObserver {
   connected(stream: ProxyStream): void;
   disconnected(stream: ProxyStream): void;

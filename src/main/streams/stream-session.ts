@@ -24,6 +24,7 @@ export interface StreamTransport {
   end(reason: MizzenError): void;
 }
 
+/** What all sessions share. */
 export interface SessionDeps {
   readonly snapshots: SnapshotSource;
   readonly planner: Planner;
@@ -39,6 +40,7 @@ export interface SessionDeps {
   readonly controlPlane: Uint8Array;
 }
 
+/** Who is at the other end. */
 export interface SessionPeer {
   readonly connectionId: string;
   readonly variant: StreamVariant;

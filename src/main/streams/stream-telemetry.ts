@@ -10,6 +10,7 @@ import type { ErrorDetail } from "./request-wire.ts";
 import type { ProxyStream, SentInfo, StreamObserver } from "./stream-observer.ts";
 import type { SentResponse } from "./watch.ts";
 
+/** Where it goes. */
 export interface StreamTelemetryOptions {
   readonly ads: Logger;
   readonly push: Logger;
