@@ -73,6 +73,13 @@ export class WorkerPool {
     return this.pool.queueSize;
   }
 
+  /** Tasks that wait for a worker or that one works on. */
+  get tasksUnderWay(): number {
+    let sum = 0;
+    for (const count of this.inUse.values()) sum += count;
+    return sum;
+  }
+
   /** Tells all workers of a new snapshot; they take it up with their next task. */
   publish(snapshot: MeshSnapshot): void {
     if (this.closing) return;
