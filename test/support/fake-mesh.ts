@@ -132,13 +132,14 @@ export class FakeMesh implements Planner, ResourceProvider, SnapshotSource {
   }
 }
 
-/** A message whose field 1 is the name and field 2 the content. */
+/** A message whose field 1 is the name and field 3 the content; a content of `eds…` makes it a cluster that uses EDS. */
 function encode(name: string, content: string): EncodedResource {
   const field = (tag: number, text: string): Buffer => {
     const bytes = Buffer.from(text);
     return Buffer.concat([Buffer.from([tag, bytes.length]), bytes]);
   };
-  const bytes = Buffer.concat([field(10, name), field(18, content)]);
+  const type = content.startsWith("eds") ? Buffer.from([16, 3]) : Buffer.alloc(0);
+  const bytes = Buffer.concat([field(10, name), type, field(26, content)]);
   return { name, bytes, hash: createHash("sha1").update(bytes).digest("hex").slice(0, 16) };
 }
 

@@ -7,8 +7,9 @@ import { MAX_NODE_BYTES, readIdentity } from "./proxy-identity.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { type DeltaRequest, decodeDeltaRequest, decodeSotwRequest, type SotwRequest } from "./request-wire.ts";
 import type { ResponseMessage } from "./response-wire.ts";
+import type { SessionDeps } from "./session-contracts.ts";
 import type { StreamVariant } from "./stream-observer.ts";
-import { type SessionDeps, StreamSession } from "./stream-session.ts";
+import { StreamSession } from "./stream-session.ts";
 import type { StreamSet } from "./stream-set.ts";
 
 /** Limits of the server, and who is told of what happens. */

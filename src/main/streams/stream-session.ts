@@ -3,51 +3,26 @@ import { errorMessage, MizzenError } from "../../shared/errors.ts";
 import type { PushVersion, ViewId } from "../../shared/ids.ts";
 import type { ProxyIdentity, ProxyViewRef } from "../../shared/model/proxy.ts";
 import { PUSH_ORDER, type XdsType, xdsTypeOf } from "../../shared/xds-types.ts";
-import type { Planner, Publication, PublishedSnapshot, ResourceProvider, SnapshotSource } from "../push/contracts.ts";
+import type { Publication, PublishedSnapshot } from "../push/contracts.ts";
 import { applyDeltaRequest } from "./delta-request.ts";
-import type { NameLists } from "./name-lists.ts";
-import { type Outgoing, writeResponse } from "./outgoing.ts";
-import type { PushQueue, QueueJob } from "./push-queue.ts";
-import { RemovalHold, type Schedule } from "./removal-hold.ts";
+import { changesAnything, type Outgoing, writeResponse } from "./outgoing.ts";
+import type { QueueJob } from "./push-queue.ts";
+import { RemovalHold } from "./removal-hold.ts";
 import type { DeltaRequest, SotwRequest } from "./request-wire.ts";
-import type { ResponseMessage } from "./response-wire.ts";
+import type { SessionDeps, SessionPeer, StreamTransport } from "./session-contracts.ts";
 import { applySotwRequest } from "./sotw-request.ts";
-import type { ProxyStream, StreamObserver, StreamVariant } from "./stream-observer.ts";
-import { type Answered, compareAnswer, giveBack, type Taken, takeFollowing, takeWork } from "./stream-work.ts";
-import { hasWork, markDirty, type RequestOutcome, type Watch } from "./watch.ts";
-
-/** The way to the proxy. */
-export interface StreamTransport {
-  /** False when the proxy doesn't read fast enough: `drained` of the session says when it does again. */
-  send(message: ResponseMessage): boolean;
-  /** Ends the stream; the proxy comes back with a new one. */
-  end(reason: MizzenError): void;
-}
-
-/** What all sessions share. */
-export interface SessionDeps {
-  readonly snapshots: SnapshotSource;
-  readonly planner: Planner;
-  readonly provider: ResourceProvider;
-  readonly queue: PushQueue;
-  readonly observer: StreamObserver;
-  readonly lists: NameLists;
-  readonly schedule: Schedule;
-  readonly now: () => number;
-  /** What version_info begins with: tells this process from others. */
-  readonly versionPrefix: string;
-  /** The serialized `ControlPlane` of responses. */
-  readonly controlPlane: Uint8Array;
-}
-
-/** Who is at the other end. */
-export interface SessionPeer {
-  readonly connectionId: string;
-  readonly variant: StreamVariant;
-  readonly identity: ProxyIdentity;
-  readonly peer: string;
-  readonly connectedAt: number;
-}
+import type { ProxyStream, StreamVariant } from "./stream-observer.ts";
+import {
+  type Answered,
+  compareAnswer,
+  fetchAnswers,
+  giveBack,
+  type Taken,
+  takeFollowing,
+  takeWork,
+} from "./stream-work.ts";
+import { newClusters, WarmingGate } from "./warming-gate.ts";
+import { hasWork, isActive, markDirty, type RequestOutcome, type Watch } from "./watch.ts";
 
 /** Serves one proxy. Requests and publications only take notes; all sending happens in `serve`, which the queue calls. */
 export class StreamSession implements QueueJob, ProxyStream {
@@ -61,6 +36,7 @@ export class StreamSession implements QueueJob, ProxyStream {
   private readonly deps: SessionDeps;
   private readonly transport: StreamTransport;
   private readonly hold: RemovalHold;
+  private readonly gate: WarmingGate;
   /** Pushes that this proxy was not fully served with yet. */
   private awaiting: PushVersion[] = [];
   /** Types whose last generation failed: they are looked at again with the next push, whatever it changes. */
@@ -78,6 +54,7 @@ export class StreamSession implements QueueJob, ProxyStream {
     this.transport = transport;
     this.deps = deps;
     this.hold = new RemovalHold(this.watches, deps.schedule, deps.now, () => this.wake());
+    this.gate = new WarmingGate(deps.schedule, () => this.wake());
     deps.observer.connected(this);
   }
 
@@ -122,6 +99,7 @@ export class StreamSession implements QueueJob, ProxyStream {
     if (this.closed) return;
     this.closed = true;
     this.hold.cancel();
+    this.gate.cancel();
     this.deps.queue.remove(this);
     this.reportServed();
     this.deps.observer.disconnected(this);
@@ -182,9 +160,12 @@ export class StreamSession implements QueueJob, ProxyStream {
     switch (outcome.kind) {
       case "ack":
         observer.settled(this, type, outcome.response, undefined);
+        if (type === "EDS") this.gate.endpointsSettled();
         break;
       case "nack":
         observer.settled(this, type, outcome.response, outcome.error);
+        if (type === "EDS") this.gate.endpointsSettled();
+        if (type === "CDS") this.gate.clustersRefused();
         break;
       case "stale":
         observer.stale(this, type, outcome.nonce);
@@ -210,43 +191,25 @@ export class StreamSession implements QueueJob, ProxyStream {
       const watch = this.watches.get(type);
       if (!watch || watch.outstanding || !hasWork(watch)) continue;
       // What refers to clusters comes after them, unless the proxy has just asked for it.
-      if (clustersWait && (type === "LDS" || type === "RDS") && !watch.mustRespond) continue;
+      const refers = type === "LDS" || type === "RDS";
+      if (refers && !watch.mustRespond && (clustersWait || this.gate.isClosed)) continue;
       const taken = takeWork(watch, this.deps.lists, this.identity.generator);
       if (taken) out.push(taken);
     }
     return out;
   }
 
-  /** Generates for what was taken. A type that fails is left out, and the others are served. */
   private async fetch(snapshot: PublishedSnapshot, view: ProxyViewRef, taken: readonly Taken[]): Promise<Answered[]> {
-    const { provider } = this.deps;
-    try {
-      const sets = await provider.fetch(
-        snapshot,
-        view,
-        taken.map((t) => t.want),
-      );
-      for (const t of taken) this.failed.delete(t.watch.type);
-      return taken.map((t, i) => ({ ...t, set: sets[i]! }));
-    } catch (error) {
-      if (taken.length === 1) {
-        this.generationFailed(taken[0]!, error);
-        return [];
-      }
-    }
-    const out: Answered[] = [];
-    for (const t of taken) out.push(...(await this.fetch(snapshot, view, [t])));
-    return out;
+    const answered = await fetchAnswers(this.deps.provider, snapshot, view, taken, (one, error) =>
+      this.generationFailed(one, error),
+    );
+    for (const { watch } of answered) this.failed.delete(watch.type);
+    return answered;
   }
 
-  private generationFailed(taken: Taken, error: unknown): void {
-    const known =
-      error instanceof MizzenError
-        ? error
-        : new MizzenError("MIZZEN_ERR_GENERATE", errorMessage(error), { cause: error });
-    this.failed.add(taken.watch.type);
-    if (taken.mustRespond) taken.watch.mustRespond = false;
-    if (known.code !== "MIZZEN_ERR_DRAINING") this.deps.observer.failed(this, taken.watch.type, known);
+  private generationFailed({ watch }: Taken, error: MizzenError): void {
+    this.failed.add(watch.type);
+    if (error.code !== "MIZZEN_ERR_DRAINING") this.deps.observer.failed(this, watch.type, error);
   }
 
   /** Compares answers with what the proxy has. An answer to a subscription that has changed meanwhile is given back. */
@@ -275,6 +238,14 @@ export class StreamSession implements QueueJob, ProxyStream {
         this.wake();
         continue;
       }
+      const endpoints = this.watches.get("EDS");
+      if (type === "CDS" && o.watch.sent && endpoints && isActive(endpoints)) {
+        this.gate.clustersSent(newClusters(o.difference, o.watch.held));
+      }
+      if ((type === "LDS" || type === "RDS") && this.gate.isClosed && !o.mustRespond) {
+        if (changesAnything(o)) markDirty(o.watch, o.names === null ? "all" : new Set(o.names));
+        continue;
+      }
       const written = writeResponse(o, this.variant, holding && (type === "CDS" || type === "EDS"), {
         type,
         version: `${this.deps.versionPrefix}/${snapshot.version}`,
@@ -282,6 +253,7 @@ export class StreamSession implements QueueJob, ProxyStream {
         controlPlane: this.deps.controlPlane,
       });
       if (!written) continue;
+      if (type === "EDS") this.gate.endpointsSent(written.names, written.removed);
       const response = { ...written.response, version: snapshot.version };
       const pushed = o.watch.sent !== undefined && !o.mustRespond;
       o.watch.sent = response;

@@ -1,8 +1,10 @@
 // Work on one type of a stream: taken out of its watch, answered by generation, compared with what the proxy has.
-// Main thread, pure.
-import type { GeneratorKind } from "../../shared/model/proxy.ts";
+// Main thread, no I/O.
+import { errorCode, errorMessage, MizzenError } from "../../shared/errors.ts";
+import type { GeneratorKind, ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { ResourceSet, ResourceWant } from "../../shared/model/resource.ts";
 import { WILDCARD_TYPES } from "../../shared/xds-types.ts";
+import type { PublishedSnapshot, ResourceProvider } from "../push/contracts.ts";
 import { partialDifference, subsetOf, wholeDifference } from "./difference.ts";
 import { forget } from "./held.ts";
 import type { NameLists } from "./name-lists.ts";
@@ -51,6 +53,33 @@ export function giveBack({ watch, dirty, mustRespond }: Taken): void {
   if (dirty === "all" || watch.dirty === "all") watch.dirty = "all";
   else if (dirty !== undefined) watch.dirty = new Set([...(watch.dirty ?? []), ...dirty]);
   if (mustRespond) watch.mustRespond = true;
+}
+
+/** Generates for what was taken, from one snapshot. A type that fails is left out, and the others are served. */
+export async function fetchAnswers(
+  provider: ResourceProvider,
+  snapshot: PublishedSnapshot,
+  view: ProxyViewRef,
+  taken: readonly Taken[],
+  failed: (one: Taken, error: MizzenError) => void,
+): Promise<Answered[]> {
+  try {
+    const sets = await provider.fetch(
+      snapshot,
+      view,
+      taken.map((one) => one.want),
+    );
+    return taken.map((one, i) => ({ ...one, set: sets[i]! }));
+  } catch (cause) {
+    if (taken.length === 1) {
+      const code = errorCode(cause, "MIZZEN_ERR_GENERATE");
+      failed(taken[0]!, cause instanceof MizzenError ? cause : new MizzenError(code, errorMessage(cause), { cause }));
+      return [];
+    }
+  }
+  const out: Answered[] = [];
+  for (const one of taken) out.push(...(await fetchAnswers(provider, snapshot, view, [one], failed)));
+  return out;
 }
 
 /** Compares an answer with what the proxy has. */

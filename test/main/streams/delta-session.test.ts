@@ -105,6 +105,21 @@ test("removed listeners go at once, removed clusters when listeners and routes a
   assert.deepEqual(await proxy.taken(), ["CDS -b"]);
 });
 
+test("routes wait for new clusters until their endpoints are acknowledged, and old clusters for the routes", async () => {
+  const { proxy } = await start();
+  proxy.publish({ CDS: { a: "1", c: "eds" }, EDS: { a: "1", c: "1" }, RDS: { r: "to c", s: "1" } });
+  assert.deepEqual(await proxy.taken(), ["CDS c"]);
+  proxy.ack("CDS");
+  proxy.delta("EDS", { subscribe: ["c"] });
+  assert.deepEqual(await proxy.taken(), ["EDS c"]);
+  proxy.ack("EDS");
+  assert.deepEqual(await proxy.taken(), ["RDS r"]);
+  proxy.ack("RDS");
+  assert.deepEqual(await proxy.taken(), []);
+  proxy.timers.advance(200);
+  assert.deepEqual(await proxy.taken(), ["CDS -b", "EDS -b"]);
+});
+
 test("a removed cluster that comes back before its removal was sent is not removed", async () => {
   const { proxy } = await start();
   proxy.publish({ CDS: { a: "1" }, RDS: { r: "2", s: "1" } });

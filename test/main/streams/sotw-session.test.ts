@@ -213,6 +213,39 @@ test("routes wait for clusters that wait for an acknowledgement", async () => {
   assert.deepEqual(await proxy.taken(), ["CDS a b c d", "RDS r"]);
 });
 
+test("routes wait for new clusters until their endpoints are acknowledged", async () => {
+  const { proxy } = await start();
+  proxy.publish({ CDS: { a: "1", b: "1", c: "eds" }, EDS: { a: "1", b: "1", c: "1" }, RDS: { r: "to c", s: "1" } });
+  assert.deepEqual(await proxy.taken(), ["CDS a b c"]);
+  proxy.ack("CDS");
+  assert.deepEqual(await proxy.taken(), []);
+  proxy.ack("EDS", undefined, { names: ["a", "b", "c"] });
+  assert.deepEqual(await proxy.taken(), ["EDS c"]);
+  proxy.ack("EDS");
+  assert.deepEqual(await proxy.taken(), ["RDS r"]);
+  assert.equal(proxy.timers.pending, 0);
+});
+
+test("routes don't wait forever for endpoints, nor for clusters that were refused", async () => {
+  const { proxy } = await start();
+  proxy.publish({ CDS: { a: "1", b: "1", c: "eds" }, RDS: { r: "to c", s: "1" } });
+  assert.deepEqual(await proxy.takenAndAcked(), ["CDS a b c"]);
+  proxy.timers.advance(2_000);
+  assert.deepEqual(await proxy.takenAndAcked(), ["RDS r"]);
+  proxy.publish({ CDS: { a: "1", b: "1", c: "eds", d: "eds" }, RDS: { r: "to d", s: "1" } });
+  assert.deepEqual(await proxy.taken(), ["CDS a b c d"]);
+  proxy.ack("CDS", "no");
+  assert.deepEqual(await proxy.taken(), ["RDS r"]);
+});
+
+test("routes that the proxy asks for itself don't wait", async () => {
+  const { proxy } = await start();
+  proxy.publish({ CDS: { a: "1", b: "1", c: "eds" } });
+  assert.deepEqual(await proxy.taken(), ["CDS a b c"]);
+  proxy.ack("RDS", undefined, { names: ["r", "s"] });
+  assert.deepEqual(await proxy.taken(), ["RDS s"]);
+});
+
 test("a proxy whose view changed is looked at as a whole", async () => {
   const { mesh, proxy } = await start();
   mesh.asked.splice(0);

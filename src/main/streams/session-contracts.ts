@@ -1,0 +1,42 @@
+// What a stream session stands between: the transport, and what all sessions share. Types only; main thread.
+import type { MizzenError } from "../../shared/errors.ts";
+import type { ProxyIdentity } from "../../shared/model/proxy.ts";
+import type { Planner, ResourceProvider, SnapshotSource } from "../push/contracts.ts";
+import type { NameLists } from "./name-lists.ts";
+import type { PushQueue } from "./push-queue.ts";
+import type { Schedule } from "./removal-hold.ts";
+import type { ResponseMessage } from "./response-wire.ts";
+import type { StreamObserver, StreamVariant } from "./stream-observer.ts";
+
+/** The way to the proxy. */
+export interface StreamTransport {
+  /** False when the proxy doesn't read fast enough: `drained` of the session says when it does again. */
+  send(message: ResponseMessage): boolean;
+  /** Ends the stream; the proxy comes back with a new one. */
+  end(reason: MizzenError): void;
+}
+
+/** What all sessions share. */
+export interface SessionDeps {
+  readonly snapshots: SnapshotSource;
+  readonly planner: Planner;
+  readonly provider: ResourceProvider;
+  readonly queue: PushQueue;
+  readonly observer: StreamObserver;
+  readonly lists: NameLists;
+  readonly schedule: Schedule;
+  readonly now: () => number;
+  /** What version_info begins with: tells this process from others. */
+  readonly versionPrefix: string;
+  /** The serialized `ControlPlane` of responses. */
+  readonly controlPlane: Uint8Array;
+}
+
+/** Who is at the other end. */
+export interface SessionPeer {
+  readonly connectionId: string;
+  readonly variant: StreamVariant;
+  readonly identity: ProxyIdentity;
+  readonly peer: string;
+  readonly connectedAt: number;
+}
