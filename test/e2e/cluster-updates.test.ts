@@ -15,11 +15,14 @@ for (const mode of ["sotw", "delta"] as const) {
     const { sample, envoy, server } = shop;
 
     const answers: Record<number, number> = {};
+    const failures: string[] = [];
+    let phase = "";
     let asking = true;
     const traffic = (async () => {
       while (asking) {
-        const { status } = await askShop(sample, "/reviews/0", { host: "reviews" });
+        const { status, body } = await askShop(sample, "/reviews/0", { host: "reviews" });
         answers[status] = (answers[status] ?? 0) + 1;
+        if (status !== 200) failures.push(`${phase}: ${status} ${body}`);
       }
     })();
     const clusters = async (): Promise<string> => envoy.admin("/clusters");
@@ -28,6 +31,7 @@ for (const mode of ["sotw", "delta"] as const) {
 
     await t.test("changed clusters are taken up, with their endpoints", async () => {
       for (const [round, policy] of ["LEAST_REQUEST", "RANDOM", "ROUND_ROBIN", "RANDOM", "LEAST_REQUEST"].entries()) {
+        phase = `changed to ${policy}`;
         const before = (await envoyStats(envoy)).get("cluster_manager.cluster_modified") ?? 0;
         shop.edit("destination-rules.yaml", (text) => text.replace(/simple: \w+/, `simple: ${policy}`));
         await until(`round ${round} is taken up`, async () => {
@@ -40,6 +44,7 @@ for (const mode of ["sotw", "delta"] as const) {
     });
 
     await t.test("a cluster comes with the route to it, and goes with it", async () => {
+      phase = "a cluster comes";
       shop.edit("destination-rules.yaml", (text) => text.replace(/(host: reviews(?:.|\n)*?subsets:)\n/, `$1${SUBSET}`));
       shop.edit("reviews-route.yaml", (text) => text.replaceAll("subset: v1", "subset: extra"));
       await until("the cluster is there", () => activeNow("extra"));
@@ -48,6 +53,7 @@ for (const mode of ["sotw", "delta"] as const) {
         const name = [...stats.keys()].find((key) => /outbound\|9080\|extra\|.*upstream_rq_total$/.test(key));
         return name !== undefined && (stats.get(name) ?? 0) > 5;
       });
+      phase = "a cluster goes";
       shop.edit("reviews-route.yaml", (text) => text.replaceAll("subset: extra", "subset: v1"));
       shop.edit("destination-rules.yaml", (text) => text.replace(SUBSET, "\n"));
       await until("the cluster is gone", async () => !(await clusters()).includes("|extra|"));
@@ -56,7 +62,8 @@ for (const mode of ["sotw", "delta"] as const) {
     asking = false;
     await traffic;
     await t.test("no request was lost", () => {
-      assert.deepEqual(Object.keys(answers), ["200"]);
+      assert.deepEqual(failures, []);
+      assert.ok((answers[200] ?? 0) > 0);
       t.diagnostic(`${answers[200]} requests`);
     });
     await t.test("accepted all of it, without a warning", async () => {

@@ -17,6 +17,8 @@ const REFERRING: readonly XdsType[] = ["LDS", "RDS"];
 /** What is removed late. */
 const HELD: readonly XdsType[] = ["CDS", "EDS"];
 
+const NONE: readonly string[] = [];
+
 /** Decides, for one stream, when removals of clusters go out. */
 export class RemovalHold {
   private readonly watches: ReadonlyMap<XdsType, Watch>;
@@ -25,6 +27,7 @@ export class RemovalHold {
   private readonly wake: () => void;
   private deadline: number | undefined;
   private released = false;
+  private names: readonly string[] = NONE;
   private cancelTimer: (() => void) | undefined;
 
   constructor(watches: ReadonlyMap<XdsType, Watch>, schedule: Schedule, now: () => number, wake: () => void) {
@@ -34,8 +37,21 @@ export class RemovalHold {
     this.wake = wake;
   }
 
+  /** Clusters that are gone and that the proxy keeps for now: their endpoints must not change either. */
+  get heldBack(): readonly string[] {
+    return this.names;
+  }
+
   /** True when removals in what goes out have to wait. */
   decide(out: readonly Outgoing[]): boolean {
+    const holding = this.mustHold(out);
+    const clusters = out.find((o) => o.watch.type === "CDS");
+    if (!holding) this.names = NONE;
+    else if (clusters) this.keep(clusters.difference.removed);
+    return holding;
+  }
+
+  private mustHold(out: readonly Outgoing[]): boolean {
     const removes = out.some((o) => HELD.includes(o.watch.type) && o.difference.removed.length > 0);
     if (this.released) {
       this.released = false;
@@ -49,6 +65,17 @@ export class RemovalHold {
     for (const watch of this.held()) watch.holdsBack = true;
     this.arm(MAX_HOLD_MS);
     return true;
+  }
+
+  private keep(names: readonly string[]): void {
+    const gone = new Set(names);
+    const back = this.names.filter((name) => !gone.has(name));
+    this.names = names;
+    const endpoints = this.watches.get("EDS");
+    if (back.length === 0 || !endpoints) return;
+    // Their endpoints may have changed while that was not to be seen.
+    markDirty(endpoints, new Set(back));
+    this.wake();
   }
 
   /** A request came, or something was served: maybe the last that was waited for. */
@@ -89,6 +116,7 @@ export class RemovalHold {
     }
     this.deadline = undefined;
     this.released = true;
+    this.names = NONE;
     for (const watch of this.held()) {
       watch.holdsBack = false;
       markDirty(watch, "all");

@@ -20,6 +20,7 @@ import {
   type Taken,
   takeFollowing,
   takeWork,
+  withoutNames,
 } from "./stream-work.ts";
 import { newClusters, WarmingGate } from "./warming-gate.ts";
 import { hasWork, isActive, markDirty, type RequestOutcome, type Watch } from "./watch.ts";
@@ -193,6 +194,8 @@ export class StreamSession implements QueueJob, ProxyStream {
       // What refers to clusters comes after them, unless the proxy has just asked for it.
       const refers = type === "LDS" || type === "RDS";
       if (refers && !watch.mustRespond && (clustersWait || this.gate.isClosed)) continue;
+      // Endpoints of clusters that are about to go could be gone already.
+      if (type === "EDS" && clustersWait && watch.dirty === "all" && !watch.mustRespond) continue;
       const taken = takeWork(watch, this.deps.lists, this.identity.generator);
       if (taken) out.push(taken);
     }
@@ -229,7 +232,8 @@ export class StreamSession implements QueueJob, ProxyStream {
   private send(out: readonly Outgoing[], snapshot: PublishedSnapshot, view: ProxyViewRef, generateMs: number): void {
     const holding = this.hold.decide(out);
     const ordered = [...out].sort((a, b) => PUSH_ORDER.indexOf(a.watch.type) - PUSH_ORDER.indexOf(b.watch.type));
-    for (const o of ordered) {
+    for (const outgoing of ordered) {
+      const o = outgoing.watch.type === "EDS" ? withoutNames(outgoing, this.hold.heldBack) : outgoing;
       const { type } = o.watch;
       if (o.watch.epoch !== o.epoch) {
         // The subscription changed while the endpoints of its clusters were generated.

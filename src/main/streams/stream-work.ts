@@ -125,3 +125,23 @@ export function takeFollowing(out: Outgoing[], endpoints: Watch | undefined): Ta
     mustRespond: answer?.mustRespond ?? false,
   };
 }
+
+const omitted = new WeakMap<ResourceSet, WeakMap<readonly string[], ResourceSet>>();
+
+/** What goes out but for some names, which stay as the proxy has them. */
+export function withoutNames(out: Outgoing, names: readonly string[]): Outgoing {
+  const gone = new Set(names);
+  if (names.length === 0 || !out.difference.changedNames.some((name) => gone.has(name))) return out;
+  let byNames = omitted.get(out.set);
+  if (!byNames) {
+    byNames = new WeakMap();
+    omitted.set(out.set, byNames);
+  }
+  let set = byNames.get(names);
+  if (!set) {
+    set = { type: out.set.type, resources: out.set.resources.filter((resource) => !gone.has(resource.name)) };
+    byNames.set(names, set);
+  }
+  const asked = (out.names ?? out.watch.list ?? []).filter((name) => !gone.has(name));
+  return { ...out, set, names: asked, difference: partialDifference(out.watch.held, set, asked) };
+}

@@ -120,6 +120,16 @@ test("routes wait for new clusters until their endpoints are acknowledged, and o
   assert.deepEqual(await proxy.taken(), ["CDS -b", "EDS -b"]);
 });
 
+test("endpoints of a cluster that is held back stay as they are", async () => {
+  const { proxy } = await start();
+  proxy.publish({ CDS: { a: "1" }, EDS: { a: "2", b: "empty" }, RDS: { r: "2", s: "1" } });
+  assert.deepEqual(await proxy.taken(), ["EDS a", "RDS r"]);
+  proxy.ack("EDS");
+  proxy.ack("RDS");
+  proxy.publish({ CDS: { a: "1", b: "1" }, EDS: { a: "2", b: "3" } });
+  assert.deepEqual(await proxy.taken(), ["EDS b"], "the cluster is back before it was removed");
+});
+
 test("a removed cluster that comes back before its removal was sent is not removed", async () => {
   const { proxy } = await start();
   proxy.publish({ CDS: { a: "1" }, RDS: { r: "2", s: "1" } });
