@@ -19,7 +19,7 @@ export async function generateAhead(publication: Publication, options: AheadOpti
   for (const view of options.views()) {
     const names = planner.plan(view, request).get("EDS");
     if (names === undefined || names === "all") continue;
-    const facet = planner.facetsOf(view, "EDS")[0]?.ref ?? view;
+    const facet = planner.facetsOf(view, "EDS")[0]!.ref;
     if (seen.has(facet.id)) continue;
     seen.add(facet.id);
     work.push(provider.fetch(snapshot, view, [{ type: "EDS", names: [...names].sort() }]));

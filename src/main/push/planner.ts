@@ -15,7 +15,7 @@ import { ALL_TYPES, SERVICE_TYPES, typesOfKind } from "./dependencies.ts";
 import { buildView, type Hash, type PlannedView } from "./proxy-view.ts";
 import { RelevanceIndex } from "./relevance.ts";
 import type { AffectedVersions, ViewFacet } from "./resource-provider.ts";
-import { facetsOf, type Relevance } from "./view-facets.ts";
+import { facetsOf, type MadeFacet, type Relevance } from "./view-facets.ts";
 
 const EVERYTHING: ViewPlan = new Map(ALL_TYPES.map((type) => [type, "all" as const]));
 
@@ -23,11 +23,9 @@ const EVERYTHING: ViewPlan = new Map(ALL_TYPES.map((type) => [type, "all" as con
 const MAX_VIEWS = 20_000;
 
 /** What is known of one type of the proxies that are alike in what that type depends on. */
-interface FacetState {
-  readonly ref: ProxyViewRef;
+interface FacetState extends MadeFacet {
   readonly type: XdsType;
-  readonly proxy: Scope;
-  /** Push version that last affected the whole type. */
+  /** Push version that last affected all of it. */
   affected: number;
 }
 
@@ -37,13 +35,7 @@ type Scope = Pick<ProxyView, "type" | "namespace">;
 /** The facets of one view, as long as the same of it counts. */
 interface ViewFacets {
   readonly relevance: Relevance;
-  readonly byType: Map<XdsType, TypeFacets>;
-}
-
-interface TypeFacets {
-  readonly facets: readonly ViewFacet[];
-  /** Of the first facet; what affects one affects all of a type. */
-  readonly state: FacetState;
+  readonly byType: Map<XdsType, readonly FacetState[]>;
 }
 
 /** Owns the views and what is known of their freshness. `advance` is called once for each new snapshot. */
@@ -112,7 +104,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   }
 
   facetsOf(ref: ProxyViewRef, type: XdsType): readonly ViewFacet[] {
-    return this.typeFacets(ref, type)?.facets ?? [{ ref }];
+    return this.typeFacets(ref, type) ?? [{ ref, affected: this.version }];
   }
 
   plan(view: ProxyViewRef, request: PushRequest): ViewPlan {
@@ -124,10 +116,9 @@ export class MeshPlanner implements Planner, AffectedVersions {
     return known ? this.planFor(known.view, request.change) : EVERYTHING;
   }
 
-  affectedVersion(view: ProxyViewRef, type: XdsType, name: string | null): number {
-    const whole = this.typeFacets(view, type)?.state.affected ?? this.version;
-    if (type !== "EDS" || name === null) return whole;
-    return Math.max(whole, this.endpointVersions.get(name) ?? 0);
+  affectedVersion(view: ProxyViewRef, type: XdsType, name: string): number {
+    const whole = this.facetsOf(view, type)[0]!.affected;
+    return type === "EDS" ? Math.max(whole, this.endpointVersions.get(name) ?? 0) : whole;
   }
 
   /** True when something changed at one of the proxy's addresses since its view was made. */
@@ -140,7 +131,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   }
 
   /** The facets of a view for a type, or undefined for a view that isn't known any more. */
-  private typeFacets(ref: ProxyViewRef, type: XdsType): TypeFacets | undefined {
+  private typeFacets(ref: ProxyViewRef, type: XdsType): readonly FacetState[] | undefined {
     const relevance = this.relevance.current();
     let known = this.viewFacets.get(ref);
     if (known?.relevance !== relevance) {
@@ -151,20 +142,16 @@ export class MeshPlanner implements Planner, AffectedVersions {
     if (out) return out;
     const view = this.views.get(ref.id);
     if (!view) return undefined;
-    const facets = facetsOf(view, type, relevance, this.hash).map(({ ref: made, part }) => {
-      const state = this.facetState(type, made, view.view);
-      return { facet: { ref: state.ref, ...(part ? { part } : {}) }, state };
-    });
-    out = { facets: facets.map((f) => f.facet), state: facets[0]!.state };
+    out = facetsOf(view, type, relevance, this.hash).map((made) => this.facetState(type, made));
     known.byType.set(type, out);
     return out;
   }
 
-  private facetState(type: XdsType, ref: ProxyViewRef, proxy: Scope): FacetState {
-    const key = `${type}|${ref.id}`;
+  private facetState(type: XdsType, made: MadeFacet): FacetState {
+    const key = `${type}|${made.part ?? ""}|${made.ref.id}`;
     let state = this.facets.get(key);
     if (!state) {
-      state = { ref, type, proxy, affected: this.version };
+      state = { ...made, type, affected: this.version };
       this.facets.set(key, state);
     }
     return state;

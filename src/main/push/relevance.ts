@@ -12,6 +12,7 @@ import type { MeshObject } from "../../shared/model/delta.ts";
 import type { MeshSettings } from "../../shared/model/mesh.ts";
 import { type RegistryChange, type ServiceKey, serviceKeyString } from "../../shared/model/push-request.ts";
 import type { Registry } from "../registry/registry.ts";
+import { NamespaceClassIndex } from "./namespace-classes.ts";
 import type { Relevance } from "./view-facets.ts";
 
 /** Kinds whose selectors decide about routes, endpoints or what a sidecar may see. */
@@ -23,7 +24,12 @@ export class RelevanceIndex {
   private readonly counts = new Map<string, number>();
   /** Services whose clusters hold endpoints that have a locality. */
   private readonly located = new Set<string>();
-  private known: Relevance = { labels: new Set(), clusterLocality: false };
+  private readonly namespaces = new NamespaceClassIndex();
+  private known: Relevance = {
+    labels: new Set(),
+    clusterLocality: false,
+    namespaces: this.namespaces.current(),
+  };
 
   /** What counts now; another object when it is something else. */
   current(): Relevance {
@@ -51,9 +57,15 @@ export class RelevanceIndex {
     }
     const labels = new Set([...this.counts.keys(), ...meshLabels(registry.mesh)]);
     const clusterLocality = this.located.size > 0;
+    this.namespaces.update(registry, change);
+    const namespaces = this.namespaces.current();
     const before = this.known;
-    const same = labels.size === before.labels.size && [...labels].every((label) => before.labels.has(label));
-    if (!same || clusterLocality !== before.clusterLocality) this.known = { labels, clusterLocality };
+    const same =
+      clusterLocality === before.clusterLocality &&
+      namespaces === before.namespaces &&
+      labels.size === before.labels.size &&
+      [...labels].every((label) => before.labels.has(label));
+    if (!same) this.known = { labels, clusterLocality, namespaces };
   }
 
   /** Notes whether a service's clusters differ by where their client is. */

@@ -11,10 +11,10 @@ import type { MeshSnapshot } from "./snapshot-builder.ts";
 
 /** Says at which push version a result was last affected: the part of a cache key that makes it stale. */
 export interface AffectedVersions {
-  /** What of a view a type depends on; views with equal facets share the type. The view itself when absent. */
-  facetsOf?(view: ProxyViewRef, type: XdsType): readonly ViewFacet[];
-  /** `name` null asks for a whole type. Versions later than `snapshot` mean that the question is about the past. */
-  affectedVersion(view: ProxyViewRef, type: XdsType, name: string | null): number;
+  /** What of a view a type depends on, one for each part of it; views with equal facets share what is generated. */
+  facetsOf(view: ProxyViewRef, type: XdsType): readonly ViewFacet[];
+  /** Of one resource. Versions later than a snapshot mean that the question is about the past. */
+  affectedVersion(view: ProxyViewRef, type: XdsType, name: string): number;
 }
 
 /** What of a view a type, or a part of it, depends on. */
@@ -22,6 +22,8 @@ export interface ViewFacet {
   readonly ref: ProxyViewRef;
   /** The part of a whole type; all of it when absent. */
   readonly part?: WantPart;
+  /** The push version that last affected all of it. */
+  readonly affected: number;
 }
 
 /** Generates; the worker pool in production. */
@@ -76,12 +78,10 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
 
   /** The questions whose answers together are all of a type. */
   function wholeQuestions(snapshot: PublishedSnapshot, view: ProxyViewRef, type: XdsType): Question[] {
-    const version = versionPart(snapshot, versions.affectedVersion(view, type, null));
-    const facets = versions.facetsOf?.(view, type) ?? [{ ref: view }];
-    return facets.map(({ ref, part }) => ({
+    return versions.facetsOf(view, type).map(({ ref, part, affected }) => ({
       facet: ref,
       want: { type, names: null, ...(part ? { part } : {}) },
-      key: `${ref.id}|${type}${part ? `/${part}` : ""}|${version}`,
+      key: `${ref.id}|${type}${part ? `/${part}` : ""}|${versionPart(snapshot, affected)}`,
       parts: null,
     }));
   }
@@ -117,8 +117,8 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     type: XdsType,
     names: readonly string[],
   ): Question {
-    const affectedBy = (name: string | null): number => versions.affectedVersion(view, type, name);
-    const facet = versions.facetsOf?.(view, type)[0]?.ref ?? view;
+    const affectedBy = (name: string): number => versions.affectedVersion(view, type, name);
+    const facet = versions.facetsOf(view, type)[0]!.ref;
     const newest = names.reduce((max, name) => Math.max(max, affectedBy(name)), 0);
     return {
       facet,

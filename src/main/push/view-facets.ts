@@ -3,10 +3,11 @@
 import { canonicalJson } from "../../shared/canonical-json.ts";
 import { viewId } from "../../shared/ids.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
+import type { WantPart } from "../../shared/model/resource.ts";
 import type { IpFamilies, ProxyView, ViewMetadata } from "../../shared/model/view.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
+import type { NamespaceClasses } from "./namespace-classes.ts";
 import type { Hash, PlannedView } from "./proxy-view.ts";
-import type { ViewFacet } from "./resource-provider.ts";
 
 const NO_FAMILIES: IpFamilies = { ipv4: true, ipv6: false, ipv6First: false };
 
@@ -42,44 +43,49 @@ export interface Relevance {
   readonly labels: ReadonlySet<string>;
   /** True when a client's locality can change a cluster that holds its endpoints. */
   readonly clusterLocality: boolean;
+  readonly namespaces: NamespaceClasses;
 }
 
 /**
  * The facets of a view for a type. A worker is given a facet instead of the view: what is blank in it cannot change what is
  * generated. Types and proxies that depend on nearly everything keep the view itself.
  */
-export function facetsOf(planned: PlannedView, type: XdsType, relevance: Relevance, hash: Hash): ViewFacet[] {
+export function facetsOf(planned: PlannedView, type: XdsType, relevance: Relevance, hash: Hash): MadeFacet[] {
   const { view } = planned;
-  if (view.type !== "sidecar" || view.generator !== "envoy") return [{ ref: planned }];
+  const whole: MadeFacet = { ref: planned, proxy: view };
+  if (view.type !== "sidecar" || view.generator !== "envoy") return [whole];
   switch (type) {
     case "EDS":
-      return [{ ref: reference(endpointsFacet(view, relevance), hash) }];
+      return [made(endpointsFacet(view, relevance), hash)];
     case "RDS":
-      return [{ ref: reference(routesFacet(view, relevance), hash) }];
+      return [made(routesFacet(view, relevance), hash)];
     case "CDS":
-      return [
-        { ref: reference(clustersFacet(view, relevance), hash), part: "shared" },
-        { ref: planned, part: "own" },
-      ];
+      return [made(clustersFacet(view, relevance), hash, "shared"), { ...whole, part: "own" }];
     case "LDS":
-      return [
-        { ref: reference(listenersFacet(view, relevance), hash), part: "shared" },
-        { ref: planned, part: "own" },
-      ];
+      return [made(listenersFacet(view, relevance), hash, "shared"), { ...whole, part: "own" }];
     default:
-      return [{ ref: planned }];
+      return [whole];
   }
 }
 
-function reference(view: ProxyView, hash: Hash): ProxyViewRef {
+/** What of a view a type depends on, before it has its place among the planner's. */
+export interface MadeFacet {
+  readonly ref: ProxyViewRef;
+  readonly part?: WantPart;
+  /** What decides whether a change can touch it. */
+  readonly proxy: Pick<ProxyView, "type" | "namespace">;
+}
+
+function made(view: ProxyView, hash: Hash, part?: WantPart): MadeFacet {
   const json = canonicalJson(view);
-  return { id: viewId(hash(json)), json };
+  return { ref: { id: viewId(hash(json)), json }, proxy: view, ...(part ? { part } : {}) };
 }
 
 function endpointsFacet(view: ProxyView, relevance: Relevance): ProxyView {
   const { network, clusterId, requestedNetworkView } = view.metadata;
   return {
     ...blank(view, relevance),
+    namespace: sharedNamespace(view, relevance),
     locality: view.locality,
     metadata: { ...NO_METADATA, network, clusterId, requestedNetworkView },
   };
@@ -99,6 +105,7 @@ function clustersFacet(view: ProxyView, relevance: Relevance): ProxyView {
   const { network, clusterId, tlsClientCertChain, tlsClientKey, tlsClientRootCert } = view.metadata;
   return {
     ...blank(view, relevance),
+    namespace: sharedNamespace(view, relevance),
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,
     locality: relevance.clusterLocality ? view.locality : NO_LOCALITY,
@@ -111,11 +118,17 @@ function listenersFacet(view: ProxyView, relevance: Relevance): ProxyView {
   const { interceptionMode, dnsCapture } = view.metadata;
   return {
     ...blank(view, relevance),
+    namespace: sharedNamespace(view, relevance),
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,
     addresses: view.addresses,
     metadata: { ...NO_METADATA, interceptionMode, dnsCapture },
   };
+}
+
+/** "" for all namespaces that see the same: no object stands in it, so that exactly what everybody sees is seen. */
+function sharedNamespace(view: ProxyView, { namespaces }: Relevance): string {
+  return namespaces.isPlain(view.namespace) ? "" : view.namespace;
 }
 
 /** What every type depends on: which configuration applies to the proxy. */

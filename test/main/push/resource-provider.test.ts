@@ -17,7 +17,10 @@ function setUp() {
   let fails = false;
   const provider = createResourceProvider({
     cache: new ResourceCache({ maxEntries: 1000, maxBytes: 1e6 }),
-    versions: { affectedVersion: (_view, type, name) => versions.get(name ?? type) ?? 1 },
+    versions: {
+      affectedVersion: (_view, _type, name) => versions.get(name) ?? 1,
+      facetsOf: (ref, type) => [{ ref, affected: versions.get(type) ?? 1 }],
+    },
     backend: {
       async generate(snapshot, _view, wants): Promise<Generated> {
         asked.push(...wants.map((w) => `${w.type}@${snapshot.version} ${w.names?.join(",") ?? "*"}`));

@@ -1,0 +1,146 @@
+// Which namespaces see something that others don't. Proxies of all other namespaces share clusters, endpoints and plain
+// listeners, since they see the same. Main thread.
+import type {
+  Networking_DestinationRule,
+  Networking_Sidecar,
+  Networking_VirtualService,
+} from "../../shared/gen/istio.js";
+import type { ConfigObject, ObjectKey } from "../../shared/model/config.ts";
+import { keyString } from "../../shared/model/config.ts";
+import type { MeshObject } from "../../shared/model/delta.ts";
+import type { RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
+import { serviceKeyString } from "../../shared/model/push-request.ts";
+import { resolveShortName } from "../../shared/names/hostname.ts";
+import type { Registry } from "../registry/registry.ts";
+
+type RuleObject = ConfigObject<Networking_DestinationRule> & MeshObject;
+
+/** Immutable; another object when a namespace is in another class. */
+export interface NamespaceClasses {
+  /** True when proxies in the namespace see what everybody sees, and nothing else. */
+  isPlain(namespace: string): boolean;
+}
+
+const NOBODY_PLAIN: NamespaceClasses = { isPlain: () => false };
+
+/** Keeps the classes, object by object, so that a change costs work for its own objects only. */
+export class NamespaceClassIndex {
+  /** Objects and services that not everybody sees. While there is one, no namespace is plain. */
+  private readonly restricted = new Set<string>();
+  /** Namespaces by the objects that only count there: Sidecars, and rules for other namespaces' services. */
+  private readonly special = new Map<string, string>();
+  private known: NamespaceClasses = NOBODY_PLAIN;
+  private fingerprint = "";
+
+  current(): NamespaceClasses {
+    return this.known;
+  }
+
+  /** Looks at what changed, or at everything. */
+  update(registry: Registry, change: RegistryChange | undefined): void {
+    if (change) {
+      for (const key of change.services.values()) this.takeService(registry, key);
+      for (const key of change.configs.values()) this.takeConfig(registry, key);
+    } else {
+      this.restricted.clear();
+      this.special.clear();
+      for (const service of registry.services.all()) this.takeService(registry, service);
+      for (const kind of ["Sidecar", "DestinationRule", "VirtualService"] as const) {
+        for (const object of registry.objects.all<ConfigObject & MeshObject>(kind)) {
+          this.takeConfig(registry, { kind, namespace: object.meta.namespace, name: object.meta.name });
+        }
+      }
+    }
+    this.publish(registry);
+  }
+
+  private publish(registry: Registry): void {
+    const { mesh, rootNamespace } = registry.mesh;
+    const special = new Set([...this.special.values(), rootNamespace]);
+    const closed =
+      this.restricted.size > 0 ||
+      [mesh.defaultServiceExportTo, mesh.defaultVirtualServiceExportTo, mesh.defaultDestinationRuleExportTo].some(
+        isRestricted,
+      ) ||
+      [...this.special].some(([id, namespace]) => namespace === rootNamespace && id.startsWith("Sidecar/"));
+    const fingerprint = closed ? "closed" : [...special].sort().join();
+    if (fingerprint === this.fingerprint) return;
+    this.fingerprint = fingerprint;
+    this.known = closed ? NOBODY_PLAIN : { isPlain: (namespace) => !special.has(namespace) };
+  }
+
+  private takeService(registry: Registry, key: ServiceKey): void {
+    const services = registry.services.services(key);
+    this.mark(
+      `service/${serviceKeyString(key)}`,
+      services.some((s) => isRestricted(s.exportTo)),
+    );
+    // Rules of the namespace may be for this host, which is or isn't the namespace's own.
+    for (const rule of registry.objects.inNamespace<RuleObject>("DestinationRule", key.namespace)) {
+      if (hostOf(rule, registry) === key.hostname) this.takeRule(registry, rule);
+    }
+  }
+
+  private takeConfig(registry: Registry, key: ObjectKey): void {
+    const id = keyString(key);
+    switch (key.kind) {
+      case "Sidecar": {
+        const sidecar = registry.objects.get<ConfigObject<Networking_Sidecar> & MeshObject>(
+          "Sidecar",
+          key.namespace,
+          key.name,
+        );
+        if (sidecar) this.special.set(id, key.namespace);
+        else this.special.delete(id);
+        break;
+      }
+      case "DestinationRule": {
+        const rule = registry.objects.get<RuleObject>("DestinationRule", key.namespace, key.name);
+        if (rule) this.takeRule(registry, rule);
+        else {
+          this.special.delete(id);
+          this.restricted.delete(id);
+        }
+        break;
+      }
+      case "VirtualService": {
+        const vs = registry.objects.get<ConfigObject<Networking_VirtualService> & MeshObject>(
+          "VirtualService",
+          key.namespace,
+          key.name,
+        );
+        this.mark(id, vs !== undefined && (isRestricted(vs.spec.exportTo) || asksForNamespaces(vs.spec)));
+        break;
+      }
+      default:
+    }
+  }
+
+  private takeRule(registry: Registry, rule: RuleObject): void {
+    const { namespace, name } = rule.meta;
+    const id = keyString({ kind: "DestinationRule", namespace, name });
+    this.mark(id, isRestricted(rule.spec.exportTo));
+    const own = registry.services.services({ hostname: hostOf(rule, registry), namespace }).length > 0;
+    if (own) this.special.delete(id);
+    else this.special.set(id, namespace);
+  }
+
+  private mark(id: string, restricted: boolean): void {
+    if (restricted) this.restricted.add(id);
+    else this.restricted.delete(id);
+  }
+}
+
+/** True when TCP or TLS routes are only for clients of some namespaces. */
+function asksForNamespaces(spec: Networking_VirtualService): boolean {
+  return [...(spec.tcp ?? []), ...(spec.tls ?? [])].some((route) => route.match?.some((m) => m.sourceNamespace));
+}
+
+function hostOf(rule: RuleObject, registry: Registry): string {
+  return resolveShortName(rule.spec.host ?? "", rule.meta.namespace, registry.mesh.domainSuffix);
+}
+
+/** True for a list that leaves out some namespaces. An empty one means the mesh's default. */
+function isRestricted(exportTo: readonly string[] | undefined): boolean {
+  return exportTo !== undefined && exportTo.length > 0 && !exportTo.includes("*");
+}
