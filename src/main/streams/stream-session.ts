@@ -194,8 +194,10 @@ export class StreamSession implements QueueJob, ProxyStream {
       // What refers to clusters comes after them, unless the proxy has just asked for it.
       const refers = type === "LDS" || type === "RDS";
       if (refers && !watch.mustRespond && (clustersWait || this.gate.isClosed)) continue;
-      // Endpoints of clusters that are about to go could be gone already.
-      if (type === "EDS" && clustersWait && watch.dirty === "all" && !watch.mustRespond) continue;
+      // Endpoints of clusters that are about to go could be gone already. But those that clusters wait for must come:
+      // Envoy acknowledges clusters only when they have them.
+      const owed = watch.mustRespond || watch.unanswered.size > 0;
+      if (type === "EDS" && clustersWait && watch.dirty === "all" && !owed) continue;
       const taken = takeWork(watch, this.deps.lists, this.identity.generator);
       if (taken) out.push(taken);
     }

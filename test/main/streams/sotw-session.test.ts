@@ -238,6 +238,18 @@ test("routes don't wait forever for endpoints, nor for clusters that were refuse
   assert.deepEqual(await proxy.taken(), ["RDS r"]);
 });
 
+test("endpoints of changed clusters come though more clusters wait: Envoy acknowledges only what is warm", async () => {
+  const { proxy } = await start();
+  proxy.publishPrecisely({ EDS: { a: "2", b: "1" } });
+  assert.deepEqual(await proxy.taken(), ["EDS a"]);
+  proxy.publish({ CDS: { a: "1", b: "2" } });
+  assert.deepEqual(await proxy.taken(), ["CDS a b"], "the endpoints wait for an acknowledgement");
+  proxy.publish({ CDS: { a: "1", b: "2", c: "1" }, EDS: { a: "3", b: "1" } });
+  assert.deepEqual(await proxy.taken(), []);
+  proxy.ack("EDS");
+  assert.deepEqual(await proxy.taken(), ["EDS a b"]);
+});
+
 test("routes that the proxy asks for itself don't wait", async () => {
   const { proxy } = await start();
   proxy.publish({ CDS: { a: "1", b: "1", c: "eds" } });
