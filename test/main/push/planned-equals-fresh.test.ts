@@ -50,41 +50,47 @@ const namespace = fc.constantFrom("default", "other", "istio-system");
 const host = fc.constantFrom("a.example.com", "b.example.com");
 const address = fc.constantFrom("10.0.0.1", "10.0.0.2", "10.0.0.9");
 const app = fc.constantFrom({ app: "a" }, { app: "b" });
+/** Who sees an object: as the mesh says, only its namespace, all, or one other. */
+const visible = fc.constantFrom({}, { exportTo: ["."] }, { exportTo: ["*"] }, { exportTo: ["other"] });
 const selector = fc.option(
   app.map((matchLabels) => ({ selector: { matchLabels } })),
   { nil: undefined },
 );
 
 const object: fc.Arbitrary<MeshObject> = fc.oneof(
-  fc.record({ name, namespace, host, address, labels: app, selects: fc.boolean(), dns: fc.boolean() }).map((r) =>
-    config(
-      "ServiceEntry",
-      r.name,
-      {
-        hosts: [r.host],
-        location: "MESH_INTERNAL",
-        resolution: r.dns ? "DNS" : "STATIC",
-        ports: [
-          { number: 80, name: "http", protocol: "HTTP" },
-          { number: 90, name: "tcp", protocol: "TCP" },
-        ],
-        ...(r.selects && !r.dns
-          ? { workloadSelector: { labels: r.labels } }
-          : { endpoints: [{ address: r.dns ? "dns.example.com" : r.address, labels: r.labels }] }),
-      },
-      { namespace: r.namespace },
+  fc
+    .record({ name, namespace, host, address, labels: app, selects: fc.boolean(), dns: fc.boolean(), visible })
+    .map((r) =>
+      config(
+        "ServiceEntry",
+        r.name,
+        {
+          hosts: [r.host],
+          ...r.visible,
+          location: "MESH_INTERNAL",
+          resolution: r.dns ? "DNS" : "STATIC",
+          ports: [
+            { number: 80, name: "http", protocol: "HTTP" },
+            { number: 90, name: "tcp", protocol: "TCP" },
+          ],
+          ...(r.selects && !r.dns
+            ? { workloadSelector: { labels: r.labels } }
+            : { endpoints: [{ address: r.dns ? "dns.example.com" : r.address, labels: r.labels }] }),
+        },
+        { namespace: r.namespace },
+      ),
     ),
-  ),
   fc.record({ name, namespace, address, labels: app }).map((r) => ({
     ...workloadEntry(r.name, r.address, r.labels),
     meta: meta(r.name, { namespace: r.namespace }),
   })),
-  fc.record({ name, namespace, host, gateway: fc.boolean(), header: fc.constantFrom("1", "2") }).map((r) =>
+  fc.record({ name, namespace, host, gateway: fc.boolean(), header: fc.constantFrom("1", "2"), visible }).map((r) =>
     config(
       "VirtualService",
       r.name,
       {
         hosts: [r.host],
+        ...r.visible,
         ...(r.gateway ? { gateways: ["default/gw"] } : {}),
         http: [
           {
@@ -96,12 +102,13 @@ const object: fc.Arbitrary<MeshObject> = fc.oneof(
       { namespace: r.namespace },
     ),
   ),
-  fc.record({ name, namespace, host, lb: fc.constantFrom("RANDOM", "LEAST_REQUEST"), labels: app }).map((r) =>
+  fc.record({ name, namespace, host, lb: fc.constantFrom("RANDOM", "LEAST_REQUEST"), labels: app, visible }).map((r) =>
     config(
       "DestinationRule",
       r.name,
       {
         host: r.host,
+        ...r.visible,
         trafficPolicy: { loadBalancer: { simple: r.lb } },
         subsets: [{ name: "s", labels: r.labels }],
       },
