@@ -178,7 +178,10 @@ export class MeshPlanner implements Planner, AffectedVersions {
       return plan;
     }
     const proxy = { type: view.type, namespace: view.namespace, rootNamespace: this.registry.mesh.rootNamespace };
-    for (const key of change.configs.values()) all(typesOfKind(key.kind as IstioKind, key.namespace, proxy));
+    for (const { kind, namespace, types } of change.configs.values()) {
+      const ofKind = typesOfKind(kind as IstioKind, namespace, proxy);
+      all(types ? ofKind.filter((type) => types.has(type)) : ofKind);
+    }
     if (change.services.size > 0) all(SERVICE_TYPES);
     if (change.endpoints.size > 0 && plan.get("EDS") !== "all") plan.set("EDS", this.edsNames);
     return plan;

@@ -1,23 +1,28 @@
 // Gathers what a batch changed into one RegistryChange. Main thread.
 import { keyString, type ObjectKey } from "../../shared/model/config.ts";
 import {
+  type ChangedConfig,
+  mergeConfigs,
   type PushReason,
   type RegistryChange,
   type ServiceKey,
   serviceKeyString,
 } from "../../shared/model/push-request.ts";
+import type { XdsType } from "../../shared/xds-types.ts";
 
 /** Collects changes; each key is counted once. */
 export class ChangeCollector {
-  private readonly configs = new Map<string, ObjectKey>();
+  private readonly configs = new Map<string, ChangedConfig>();
   private readonly services = new Map<string, ServiceKey>();
   private readonly endpointKeys = new Map<string, ServiceKey>();
   private readonly addresses = new Set<string>();
   private readonly reasons = new Map<PushReason, number>();
   private mesh = false;
 
-  config(key: ObjectKey): void {
-    this.configs.set(keyString(key), key);
+  /** `types` as of ChangedConfig. */
+  config(key: ObjectKey, types?: ReadonlySet<XdsType>): void {
+    const id = keyString(key);
+    this.configs.set(id, mergeConfigs(this.configs.get(id), { ...key, types }));
     this.count("config");
   }
 

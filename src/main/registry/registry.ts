@@ -9,6 +9,7 @@ import type { MeshSettings } from "../../shared/model/mesh.ts";
 import type { RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
 import { labelsMatch } from "../../shared/names/labels.ts";
 import { ChangeCollector } from "./change-collector.ts";
+import { typesOfEdit } from "./config-impact.ts";
 import { endpointsOfKube, type KubeEndpointContext, kubeHostname, serviceOfKube } from "./kube-services.ts";
 import { ObjectStore } from "./object-store.ts";
 import { endpointsOfEntry, type ServiceEntryObject, servicesOfEntry } from "./service-entries.ts";
@@ -114,7 +115,13 @@ export class Registry {
       case "ConfigMap":
         return;
       default:
-        if (ISTIO_KIND_SET.has(object.kind) && !sameMeaning(before, after)) collector.config(keyOf(object));
+        if (ISTIO_KIND_SET.has(object.kind) && !sameMeaning(before, after)) {
+          const types =
+            before && after && sameMetadata(before, after)
+              ? typesOfEdit(before as ConfigObject, after as ConfigObject)
+              : undefined;
+          collector.config(keyOf(object), types);
+        }
     }
   }
 
@@ -321,15 +328,24 @@ function sameMeaning(before: MeshObject | undefined, after: MeshObject | undefin
   return meaning(before) === meaning(after);
 }
 
+/** True when only what is under `spec` can differ. */
+function sameMetadata(before: MeshObject, after: MeshObject): boolean {
+  return canonicalJson(meaningfulMetadata(before)) === canonicalJson(meaningfulMetadata(after));
+}
+
 /** Annotations that are read somewhere; all others are for people and tools. */
 const MEANINGFUL_ANNOTATION = /(^|\.)istio\.io\/|^traffic\.sidecar/;
 
 function meaning(object: MeshObject): string {
-  const { meta, origin: _origin, ...rest } = object;
+  const { meta: _meta, origin: _origin, ...rest } = object;
+  return canonicalJson({ ...rest, ...meaningfulMetadata(object) });
+}
+
+function meaningfulMetadata({ meta }: MeshObject): object {
   const annotations = Object.fromEntries(
     Object.entries(meta.annotations).filter(([name]) => MEANINGFUL_ANNOTATION.test(name)),
   );
-  return canonicalJson({ ...rest, labels: meta.labels, annotations, created: meta.creationTimestamp });
+  return { labels: meta.labels, annotations, created: meta.creationTimestamp };
 }
 
 /** The key of an object for messages and maps. */

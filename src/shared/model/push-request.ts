@@ -1,4 +1,5 @@
 // PushRequest: what changed and why, merged while debouncing. Main thread.
+import type { XdsType } from "../xds-types.ts";
 import type { ObjectKey } from "./config.ts";
 
 /** Names of the `type` label of pilot_push_triggers; `depdendentresource` is misspelt in istiod's metric too. */
@@ -29,13 +30,18 @@ export function serviceKeyString(key: ServiceKey): string {
   return `${key.namespace}/${key.hostname}`;
 }
 
+/** A changed object, with the types that it can touch at most, where its content tells more than its kind. */
+export interface ChangedConfig extends ObjectKey {
+  readonly types?: ReadonlySet<XdsType> | undefined;
+}
+
 /**
  * What the registry says has changed in one step, or the sum of several steps.
  * Maps are keyed by `keyString` and `serviceKeyString`, so that merging is a union.
  */
 export interface RegistryChange {
   /** Configuration objects added, changed or removed. Metadata-only edits that cannot matter are not in here. */
-  readonly configs: ReadonlyMap<string, ObjectKey>;
+  readonly configs: ReadonlyMap<string, ChangedConfig>;
   /** Services whose own description changed (ports, addresses, resolution, visibility), or that came or went. */
   readonly services: ReadonlyMap<string, ServiceKey>;
   /** Services of which only endpoints changed. */
@@ -67,12 +73,19 @@ export function isEndpointsOnly(change: RegistryChange): boolean {
   return !change.mesh && change.configs.size === 0 && change.services.size === 0;
 }
 
+/** The sum of two changes of the same object: any type, where one of them doesn't say. */
+export function mergeConfigs(a: ChangedConfig | undefined, b: ChangedConfig): ChangedConfig {
+  return a ? { ...b, types: a.types && b.types ? new Set([...a.types, ...b.types]) : undefined } : b;
+}
+
 /** The sum of two changes, neither of which is altered. */
 export function mergeChanges(a: RegistryChange, b: RegistryChange): RegistryChange {
   const reasons = new Map(a.reasons);
   for (const [reason, count] of b.reasons) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+  const configs = new Map(a.configs);
+  for (const [id, changed] of b.configs) configs.set(id, mergeConfigs(configs.get(id), changed));
   return {
-    configs: new Map([...a.configs, ...b.configs]),
+    configs,
     services: new Map([...a.services, ...b.services]),
     endpoints: new Map([...a.endpoints, ...b.endpoints]),
     workloadAddresses: new Set([...a.workloadAddresses, ...b.workloadAddresses]),

@@ -1,0 +1,110 @@
+// Which generated types an edit of one object can touch at most, from what it said before and says now. Main thread, pure.
+import { isDeepStrictEqual } from "node:util";
+import type {
+  Networking_DestinationRule,
+  Networking_TrafficPolicy,
+  Networking_VirtualService,
+} from "../../shared/gen/istio.js";
+import type { ConfigObject } from "../../shared/model/config.ts";
+import type { XdsType } from "../../shared/xds-types.ts";
+
+/**
+ * Narrower than the object's kind alone would tell; undefined where the kind has to decide, as for an object that came, went,
+ * or is about other hosts now: such a one may hide or uncover others.
+ */
+export function typesOfEdit(before: ConfigObject, after: ConfigObject): ReadonlySet<XdsType> | undefined {
+  switch (after.kind) {
+    case "VirtualService":
+      return virtualServiceEdit(
+        (before as ConfigObject<Networking_VirtualService>).spec,
+        (after as ConfigObject<Networking_VirtualService>).spec,
+      );
+    case "DestinationRule":
+      return destinationRuleEdit(
+        (before as ConfigObject<Networking_DestinationRule>).spec,
+        (after as ConfigObject<Networking_DestinationRule>).spec,
+      );
+    default:
+      return undefined;
+  }
+}
+
+/** HTTP routes stand in route configurations, TCP and TLS routes in listeners; destinations bring services into scope. */
+function virtualServiceEdit(
+  before: Networking_VirtualService,
+  after: Networking_VirtualService,
+): ReadonlySet<XdsType> | undefined {
+  const same = (part: (spec: Networking_VirtualService) => unknown): boolean =>
+    isDeepStrictEqual(part(before), part(after));
+  if (!same((s) => [s.hosts, s.gateways, s.exportTo, [...destinationsOf(s)].sort()])) return undefined;
+  const types = new Set<XdsType>();
+  if (!same((s) => s.http)) types.add("RDS");
+  if (!same((s) => [s.tcp, s.tls])) types.add("LDS");
+  return types;
+}
+
+const DESTINATION_FIELDS: ReadonlySet<string> = new Set(["destination", "mirror", "delegate"]);
+
+/** Every service and delegate that routes name, wherever in the routes they do. */
+function destinationsOf(value: unknown, found = new Set<string>()): Set<string> {
+  if (typeof value !== "object" || value === null) return found;
+  for (const [field, part] of Object.entries(value)) {
+    if (part !== undefined && DESTINATION_FIELDS.has(field)) found.add(`${field} ${JSON.stringify(part)}`);
+    destinationsOf(part, found);
+  }
+  return found;
+}
+
+/** Rules make clusters; only some of their fields reach further. */
+function destinationRuleEdit(
+  before: Networking_DestinationRule,
+  after: Networking_DestinationRule,
+): ReadonlySet<XdsType> | undefined {
+  const reach = (spec: Networking_DestinationRule): unknown => [
+    spec.host,
+    spec.exportTo,
+    spec.workloadSelector,
+    // A rule without a policy, or without a subset, leaves it to another rule of the same host.
+    spec.trafficPolicy !== undefined && spec.trafficPolicy !== null,
+    (spec.subsets ?? []).map((s) => s.name),
+  ];
+  if (!isDeepStrictEqual(reach(before), reach(after))) return undefined;
+  const types = new Set<XdsType>(["CDS"]);
+  for (const [type, part] of [
+    ["EDS", endpointPart],
+    ["RDS", routePart],
+    ["LDS", listenerPart],
+  ] as const) {
+    if (!isDeepStrictEqual(policiesOf(before).map(part), policiesOf(after).map(part))) types.add(type);
+  }
+  if (!isDeepStrictEqual(subsetLabels(before), subsetLabels(after))) types.add("EDS");
+  return types;
+}
+
+type AnyPolicy = Partial<Networking_TrafficPolicy>;
+
+/** Every policy of a rule, in a fixed order: of all ports and of single ones, of the rule and of its subsets. */
+function policiesOf(spec: Networking_DestinationRule): AnyPolicy[] {
+  const policies = [spec.trafficPolicy, ...(spec.subsets ?? []).map((s) => s.trafficPolicy)];
+  return policies.flatMap((policy): AnyPolicy[] => [policy ?? {}, ...(policy?.portLevelSettings ?? [])]);
+}
+
+function subsetLabels(spec: Networking_DestinationRule): unknown {
+  return (spec.subsets ?? []).map((s) => s.labels);
+}
+
+/** Priorities and weights follow the load balancing and whether outliers are detected, metadata follows TLS. */
+function endpointPart({ loadBalancer, outlierDetection, tls, ...policy }: AnyPolicy): unknown {
+  return [loadBalancer, outlierDetection !== undefined, tls, (policy as { port?: unknown }).port];
+}
+
+/** Routes hash by what the load balancer wants. */
+function routePart({ loadBalancer, ...policy }: AnyPolicy): unknown {
+  return [loadBalancer, (policy as { port?: unknown }).port];
+}
+
+/** TCP proxies hash by source, have timeouts, and may tunnel. */
+function listenerPart({ loadBalancer, connectionPool, tunnel, ...policy }: AnyPolicy): unknown {
+  const tcp = connectionPool?.tcp;
+  return [loadBalancer, tcp?.idleTimeout, tcp?.maxConnectionDuration, tunnel, (policy as { port?: unknown }).port];
+}
