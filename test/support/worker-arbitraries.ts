@@ -1,0 +1,299 @@
+// Random meshes over a handful of hosts and namespaces, as raw documents that mostly pass validation.
+import fc from "fast-check";
+import type { MeshObject } from "../../src/shared/model/delta.ts";
+import { kubeEndpoint, kubePod, kubeService, kubeSlice, meta } from "./registry.ts";
+import { objectsOf } from "./worker-mesh.ts";
+
+type Raw = Readonly<Record<string, unknown>>;
+
+export const NAMESPACES = ["default", "other", "istio-system"] as const;
+const KUBE_HOSTS = ["a.default.svc.cluster.local", "b.other.svc.cluster.local"] as const;
+export const HOSTS = ["a.example.com", "b.example.com", ...KUBE_HOSTS] as const;
+
+const name = fc.constantFrom("one", "two");
+const namespace = fc.constantFrom(...NAMESPACES);
+const host = fc.constantFrom(...HOSTS);
+const anyHost = fc.constantFrom(...HOSTS, "*.example.com", "*.default.svc.cluster.local", "a", "b");
+export const labels = fc.constantFrom({ app: "a" }, { app: "b" }, { version: "v1" }, { app: "a", version: "v2" });
+const exportTo = fc.constantFrom(undefined, undefined, ["*"], ["."], ["default"], ["other", "istio-system"]);
+const port = fc.constantFrom(80, 443, 9000, 7000);
+const address = fc.constantFrom("10.0.0.1", "10.0.0.2", "10.0.0.9");
+export const locality = fc.constantFrom("", "r1/z1/s1", "r1/z2", "r2/z1");
+const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined });
+
+/** Without members that are undefined, at any depth. */
+function plain<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
+}
+
+/** A document of Istio's from a record with its name, namespace, age and spec. */
+function document(kind: string, group: string, spec: fc.Arbitrary<Raw>, where = namespace): fc.Arbitrary<Raw> {
+  const age = fc.constantFrom(undefined, "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z");
+  return fc.record({ name, namespace: where, age, spec }).map((r) =>
+    plain({
+      apiVersion: `${group}.istio.io/v1`,
+      kind,
+      metadata: { name: r.name, namespace: r.namespace, creationTimestamp: r.age },
+      spec: r.spec,
+    }),
+  );
+}
+
+const PORTS = [
+  { number: 80, name: "http", protocol: "HTTP" },
+  { number: 443, name: "tls", protocol: "TLS" },
+  { number: 9000, name: "tcp", protocol: "TCP" },
+  { number: 7000, name: "auto", protocol: "" },
+] as const;
+
+const endpoint = fc.record({
+  address,
+  labels: maybe(labels),
+  locality: locality.map((text) => text || undefined),
+  network: fc.constantFrom(undefined, "n1"),
+  weight: fc.constantFrom(undefined, 3),
+  serviceAccount: fc.constantFrom(undefined, "sa"),
+});
+
+const serviceEntry = document(
+  "ServiceEntry",
+  "networking",
+  fc
+    .record({
+      hosts: fc.uniqueArray(host, { minLength: 1, maxLength: 2 }),
+      addresses: fc.constantFrom(undefined, undefined, ["10.1.0.1"], ["10.1.0.2"], ["10.2.0.0/16"]),
+      ports: fc.subarray([...PORTS], { minLength: 1 }),
+      resolution: fc.constantFrom("STATIC", "DNS", "DNS_ROUND_ROBIN", "NONE"),
+      location: fc.constantFrom("MESH_INTERNAL", "MESH_EXTERNAL"),
+      exportTo,
+      endpoints: fc.array(endpoint, { minLength: 1, maxLength: 3 }),
+      selector: maybe(labels),
+    })
+    .map(({ selector, endpoints: all, addresses, ...r }) => {
+      const endpoints = r.resolution === "DNS_ROUND_ROBIN" ? all.slice(0, 1) : all;
+      const dns = r.resolution.startsWith("DNS");
+      if (!(dns && addresses?.[0]?.includes("/"))) Object.assign(r, { addresses });
+      if (selector && !r.resolution.startsWith("DNS")) return { ...r, workloadSelector: { labels: selector } };
+      return r.resolution === "NONE" ? r : { ...r, endpoints };
+    }),
+);
+
+const workloadEntry = document("WorkloadEntry", "networking", fc.record({ address, labels, locality }));
+
+const destination = fc.record({
+  host: fc.oneof({ weight: 4, arbitrary: host }, { weight: 1, arbitrary: fc.constant("a") }),
+  subset: fc.constantFrom(undefined, "v1", "v2"),
+  port: maybe(port.map((number) => ({ number }))),
+});
+const source = {
+  sourceLabels: maybe(labels),
+  sourceNamespace: fc.constantFrom(undefined, undefined, "default", "other"),
+};
+const stringMatch = fc.constantFrom({ exact: "/x" }, { prefix: "/y" }, { regex: "/z.*" });
+const httpMatch = fc.record({ uri: maybe(stringMatch), port: maybe(port), ...source });
+const httpRoute = fc.record({
+  match: maybe(fc.array(httpMatch, { minLength: 1, maxLength: 2 })),
+  route: destination.map((d) => [{ destination: d }]),
+  timeout: fc.constantFrom(undefined, "2s"),
+  mirror: maybe(destination),
+  headers: fc.constantFrom(undefined, { request: { set: { x: "1" } } }),
+});
+const l4Match = fc.record({ port: maybe(port), ...source });
+const l4Route = destination.map((d) => [{ destination: d }]);
+
+const virtualService = document(
+  "VirtualService",
+  "networking",
+  fc
+    .record({
+      hosts: fc.uniqueArray(anyHost, { minLength: 1, maxLength: 2 }),
+      gateways: fc.constantFrom(undefined, undefined, ["mesh", "default/one"], ["default/one"]),
+      exportTo,
+      http: maybe(fc.array(httpRoute, { minLength: 1, maxLength: 2 })),
+      tcp: maybe(fc.record({ match: l4Match.map((m) => [m]), route: l4Route }).map((t) => [t])),
+      tls: maybe(
+        fc
+          .record({ match: l4Match, sniHosts: host, route: l4Route })
+          .map((t) => [{ match: [{ ...t.match, sniHosts: [t.sniHosts] }], route: t.route }]),
+      ),
+    })
+    .map((r) =>
+      r.tls ? { ...r, hosts: [...new Set([...r.hosts, ...r.tls.flatMap((t) => t.match[0]!.sniHosts)])] } : r,
+    ),
+);
+
+const priorities = fc.constantFrom(["version"], ["topology.kubernetes.io/region", "app"], ["app=a"]);
+const localityLb = fc.oneof(
+  fc.record({ failoverPriority: priorities }),
+  fc.constant({ failover: [{ from: "r1", to: "r2" }] }),
+  fc.constant({ distribute: [{ from: "r1/*", to: { "r1/*": 80, "r2/*": 20 } }] }),
+);
+const trafficPolicy = fc.record({
+  loadBalancer: fc.oneof(
+    fc.constantFrom(
+      undefined,
+      { simple: "RANDOM" },
+      { simple: "PASSTHROUGH" },
+      { consistentHash: { useSourceIp: true } },
+    ),
+    localityLb.map((localityLbSetting) => ({ localityLbSetting })),
+  ),
+  outlierDetection: fc.constantFrom(undefined, { consecutive5xxErrors: 3 }),
+  tls: fc.constantFrom(undefined, undefined, { mode: "ISTIO_MUTUAL" }, { mode: "DISABLE" }, { mode: "SIMPLE" }),
+});
+const destinationRule = document(
+  "DestinationRule",
+  "networking",
+  fc
+    .record({
+      host: anyHost,
+      visibility: fc.oneof(
+        exportTo.map((list) => ({ exportTo: list })),
+        labels.map((matchLabels) => ({ workloadSelector: { matchLabels } })),
+      ),
+      trafficPolicy: maybe(trafficPolicy),
+      subsets: maybe(
+        fc.record({ labels: fc.constant({ version: "v1" }), trafficPolicy: maybe(trafficPolicy) }).map((s) => [
+          { name: "v1", ...s },
+          { name: "v2", labels: { version: "v2" } },
+        ]),
+      ),
+    })
+    .map(({ visibility, ...r }) => ({ ...r, ...visibility })),
+);
+
+const egress = fc.record({
+  hosts: fc.constantFrom(["./*"], ["*/*"], ["default/*"], ["*/*.example.com"], ["other/*", "./a.example.com"]),
+  port: fc.constantFrom(
+    undefined,
+    undefined,
+    { number: 80, name: "http", protocol: "HTTP" },
+    {
+      number: 9000,
+      name: "tcp",
+      protocol: "TCP",
+    },
+  ),
+});
+const sidecar = document(
+  "Sidecar",
+  "networking",
+  fc.record({
+    workloadSelector: maybe(labels.map((l) => ({ labels: l }))),
+    egress: fc
+      .uniqueArray(egress, { minLength: 1, maxLength: 2, selector: (e) => e.port?.number })
+      .map((list) => list.sort((x, y) => (y.port?.number ?? 0) - (x.port?.number ?? 0))),
+    outboundTrafficPolicy: fc.constantFrom(undefined, { mode: "REGISTRY_ONLY" }),
+    ingress: fc.constantFrom(undefined, undefined, [
+      { port: { number: 8080, name: "http", protocol: "HTTP" }, defaultEndpoint: "127.0.0.1:80" },
+    ]),
+  }),
+);
+
+const server = fc.constantFrom(
+  { port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["*"] },
+  {
+    port: { number: 80, name: "http", protocol: "HTTP" },
+    hosts: ["default/a.example.com"],
+    tls: { httpsRedirect: true },
+  },
+  {
+    port: { number: 443, name: "https", protocol: "HTTPS" },
+    hosts: ["a.example.com"],
+    tls: { mode: "SIMPLE", credentialName: "c" },
+  },
+  { port: { number: 443, name: "tls", protocol: "TLS" }, hosts: ["b.example.com"], tls: { mode: "PASSTHROUGH" } },
+  { port: { number: 9000, name: "tcp", protocol: "TCP" }, hosts: ["*"] },
+);
+const gateway = document(
+  "Gateway",
+  "networking",
+  fc.record({
+    selector: fc.constantFrom({ istio: "gateway" }, { app: "a" }),
+    servers: fc.uniqueArray(server, { minLength: 1, maxLength: 3, selector: (x) => x.port.name }),
+  }),
+  fc.constantFrom("default", "istio-system"),
+);
+
+const mode = fc.constantFrom("STRICT", "PERMISSIVE", "DISABLE", "UNSET").map((m) => ({ mode: m }));
+const peerAuthentication = document(
+  "PeerAuthentication",
+  "security",
+  fc.record({ matchLabels: maybe(labels), mtls: maybe(mode), port: maybe(mode) }).map((r) => ({
+    mtls: r.mtls,
+    ...(r.matchLabels ? { selector: { matchLabels: r.matchLabels }, portLevelMtls: r.port && { 80: r.port } } : {}),
+  })),
+);
+
+/** One Istio document of each kind. */
+export const DOCUMENTS: Readonly<Record<string, fc.Arbitrary<Raw>>> = {
+  serviceEntry,
+  workloadEntry,
+  virtualService,
+  destinationRule,
+  sidecar,
+  gateway,
+  peerAuthentication,
+};
+
+const service = fc
+  .record({ where: fc.constantFrom(...KUBE_HOSTS), headless: fc.boolean(), app: fc.constantFrom("a", "b") })
+  .map(({ where, headless, app }): MeshObject => {
+    const [serviceName = "", ns = ""] = where.split(".");
+    return kubeService(serviceName, {
+      meta: meta(serviceName, { namespace: ns }),
+      clusterIPs: [headless ? "None" : serviceName === "a" ? "10.96.0.1" : "10.96.0.2"],
+      selector: { app },
+      ports: [
+        { name: "http-web", protocol: "TCP", port: 80, targetPort: "web", nodePort: 0 },
+        { name: "tcp-x", protocol: "TCP", port: 9000, targetPort: "9000", nodePort: 0 },
+      ],
+    });
+  });
+const slice = fc.record({ where: fc.constantFrom(...KUBE_HOSTS), address, pod: name }).map((r): MeshObject => {
+  const [serviceName = "", ns = ""] = r.where.split(".");
+  const ports = [
+    { name: "http-web", port: 8080, protocol: "TCP" },
+    { name: "tcp-x", port: 9000, protocol: "TCP" },
+  ];
+  return kubeSlice("slice", serviceName, [kubeEndpoint(r.address, { podName: r.pod })], {
+    meta: meta("slice", { namespace: ns }),
+    ports,
+  });
+});
+const pod = fc
+  .record({ name, address, labels, ns: fc.constantFrom("default", "other") })
+  .map(
+    (r): MeshObject => ({ ...kubePod(r.name, r.address), meta: meta(r.name, { namespace: r.ns, labels: r.labels }) }),
+  );
+
+/** One object of any kind, or none where validation rejects it. */
+export const meshObject: fc.Arbitrary<readonly MeshObject[]> = fc.oneof(
+  ...[serviceEntry, serviceEntry, virtualService, virtualService, destinationRule, destinationRule].map(validated),
+  ...[workloadEntry, sidecar, gateway, peerAuthentication].map(validated),
+  ...[service, slice, pod].map((kube) => kube.map((o) => [o])),
+);
+
+function validated(raw: fc.Arbitrary<Raw>): fc.Arbitrary<readonly MeshObject[]> {
+  return raw.map((r) => validObjects(r));
+}
+
+/** Objects of a mesh; in half of all meshes everybody sees everything, so that namespaces share more. */
+export const meshObjects: fc.Arbitrary<readonly (readonly MeshObject[])[]> = fc
+  .record({ objects: fc.array(meshObject, { minLength: 1, maxLength: 8 }), open: fc.boolean() })
+  .map(({ objects, open }) => (open ? objects.map((list) => list.map(exportedToAll)) : objects));
+
+function exportedToAll(object: MeshObject): MeshObject {
+  if (!("spec" in object)) return object;
+  const { exportTo: _exportTo, ...spec } = object.spec as Raw;
+  return { ...object, spec };
+}
+
+/** The objects of a document, or none where validation rejects it. */
+export function validObjects(raw: unknown): readonly MeshObject[] {
+  try {
+    return objectsOf([raw]);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,62 @@
+// Random proxies and mesh settings, and the names that proxies ask for in the meshes of worker-arbitraries.ts.
+import fc from "fast-check";
+import { HOSTS, labels, locality, NAMESPACES } from "./worker-arbitraries.ts";
+import type { ProxySpec } from "./worker-mesh.ts";
+
+const IMAGE = fc.constantFrom(
+  {},
+  { DNS_CAPTURE: "true", DNS_AUTO_ALLOCATE: "true" },
+  { INTERCEPTION_MODE: "TPROXY" },
+  { INTERCEPTION_MODE: "NONE" },
+  { INSTANCE_IPS: "10.0.0.1,2001:db8::1" },
+  { TLS_CLIENT_CERT_CHAIN: "/c.pem", TLS_CLIENT_KEY: "/k.pem", TLS_CLIENT_ROOT_CERT: "/r.pem" },
+  { TLS_SERVER_CERT_CHAIN: "/c.pem", TLS_SERVER_KEY: "/k.pem", TLS_SERVER_ROOT_CERT: "/r.pem" },
+  { NETWORK: "n1" },
+  { CLUSTER_ID: "c2", MESH_ID: "m" },
+  { HTTP10: "1", IDLE_TIMEOUT: "30s", ISTIO_VERSION: "1.20.0" },
+  { WORKLOAD_NAME: "w", OWNER: "o", PROXY_CONFIG: { concurrency: 2 } },
+  { UNPRIVILEGED_POD: "true", REQUESTED_NETWORK_VIEW: "n1" },
+);
+
+/** Any proxy, also ones in namespaces that have nothing of their own. */
+export const proxySpec: fc.Arbitrary<ProxySpec> = fc
+  .record({
+    type: fc.constantFrom("sidecar", "sidecar", "sidecar", "router"),
+    ip: fc.constantFrom("10.0.0.1", "10.0.0.2", "10.0.0.3", "2001:db8::2"),
+    namespace: fc.constantFrom(...NAMESPACES, "empty"),
+    labels: fc.oneof(labels, fc.constant({ istio: "gateway" }), fc.constant({})),
+    locality,
+    istio: fc.boolean(),
+    images: fc.subarray([0, 1], { maxLength: 2 }),
+    a: IMAGE,
+    b: IMAGE,
+  })
+  .map(({ a, b, images, ...spec }) => ({
+    ...spec,
+    type: spec.type as "sidecar" | "router",
+    metadata: { ...(images.includes(0) ? a : {}), ...(images.includes(1) ? b : {}) },
+  }));
+
+/** What sidecars and routers may ask for by name in these meshes. */
+export const EDS_NAMES: readonly string[] = HOSTS.flatMap((h) =>
+  [80, 443, 9000, 7000].flatMap((p) => ["", "v1", "v2"].map((subset) => `outbound|${p}|${subset}|${h}`)),
+);
+export const RDS_NAMES: readonly string[] = [
+  ...["80", "443", "7000", "9000", "http_proxy", "http.80", "https.443.https.one.default"],
+  ...HOSTS.flatMap((h) => [`${h}:80`, `${h}:7000`]),
+];
+
+/** MeshConfigs that change what is generated. */
+export const meshConfig: fc.Arbitrary<string> = fc.constantFrom(
+  "",
+  "",
+  "accessLogFile: /dev/stdout",
+  "outboundTrafficPolicy: {mode: REGISTRY_ONLY}",
+  "enableAutoMtls: false",
+  "localityLbSetting: {failoverPriority: [version]}",
+  "defaultServiceExportTo: ['.']",
+  "defaultDestinationRuleExportTo: ['.']",
+  "defaultVirtualServiceExportTo: ['.']",
+  "rootNamespace: other",
+  "defaultHttpRetryPolicy: {attempts: 0}",
+);

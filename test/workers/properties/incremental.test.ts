@@ -1,0 +1,56 @@
+// A worker that followed every step of a mesh generates what one does that has just been started.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { meshObjects } from "../../support/worker-arbitraries.ts";
+import { generateFor, meshSettings, type ProxySpec, WorkerMesh } from "../../support/worker-mesh.ts";
+import { EDS_NAMES, meshConfig, proxySpec, RDS_NAMES } from "../../support/worker-proxies.ts";
+
+/** MIZZEN_TEST_RUNS=3000 looks harder. */
+const RUNS = Number(process.env.MIZZEN_TEST_RUNS ?? 100);
+
+const TYPES = [
+  ["CDS", null],
+  ["EDS", EDS_NAMES],
+  ["LDS", null],
+  ["RDS", RDS_NAMES],
+  ["NDS", null],
+] as const;
+
+/** What one step does: changes, removals, new settings; and whether anybody asks for something after it. */
+const steps = fc.array(
+  fc.record({
+    upserts: meshObjects.map((list) => list.slice(0, 2).flat()),
+    /** Which of the objects that were there before go. */
+    removes: fc.array(fc.nat(20), { maxLength: 2 }),
+    config: fc.option(meshConfig, { nil: undefined, freq: 4 }),
+    asked: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 6 },
+);
+
+function look(mesh: WorkerMesh, proxies: readonly ProxySpec[]): void {
+  for (const spec of proxies) for (const [type, names] of TYPES) mesh.generate(spec, type, names);
+}
+
+test("incremental is as from scratch", () => {
+  fc.assert(
+    fc.property(steps, fc.array(proxySpec, { minLength: 1, maxLength: 3 }), (history, proxies) => {
+      const mesh = new WorkerMesh();
+      const applied = history.flatMap((s) => s.upserts);
+      for (const { upserts, removes, config, asked } of history) {
+        const gone = removes.flatMap((i) => applied[i] ?? []).filter((o) => !upserts.includes(o));
+        mesh.apply(upserts, gone);
+        if (config !== undefined) mesh.setMesh(meshSettings(config));
+        if (asked) look(mesh, proxies);
+      }
+      for (const spec of proxies) {
+        for (const [type, names] of TYPES) {
+          const fresh = generateFor(mesh.isolated(), mesh.view(spec), type, names).resources;
+          assert.deepEqual(mesh.generate(spec, type, names), fresh, `${type} of ${JSON.stringify(spec)}`);
+        }
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
