@@ -1,23 +1,20 @@
 // Random meshes over a handful of hosts and namespaces, as raw documents that mostly pass validation.
 import fc from "fast-check";
-import type { MeshObject } from "../../src/shared/model/delta.ts";
-import { kubeEndpoint, kubePod, kubeService, kubeSlice, meta } from "./registry.ts";
-import { objectsOf } from "./worker-mesh.ts";
 
-type Raw = Readonly<Record<string, unknown>>;
+export type Raw = Readonly<Record<string, unknown>>;
 
 export const NAMESPACES = ["default", "other", "istio-system"] as const;
-const KUBE_HOSTS = ["a.default.svc.cluster.local", "b.other.svc.cluster.local"] as const;
+export const KUBE_HOSTS = ["a.default.svc.cluster.local", "b.other.svc.cluster.local"] as const;
 export const HOSTS = ["a.example.com", "b.example.com", ...KUBE_HOSTS] as const;
 
-const name = fc.constantFrom("one", "two");
+export const name = fc.constantFrom("one", "two");
 const namespace = fc.constantFrom(...NAMESPACES);
 const host = fc.constantFrom(...HOSTS);
 const anyHost = fc.constantFrom(...HOSTS, "*.example.com", "*.default.svc.cluster.local", "a", "b");
 export const labels = fc.constantFrom({ app: "a" }, { app: "b" }, { version: "v1" }, { app: "a", version: "v2" });
 const exportTo = fc.constantFrom(undefined, undefined, ["*"], ["."], ["default"], ["other", "istio-system"]);
 const port = fc.constantFrom(80, 443, 9000, 7000);
-const address = fc.constantFrom("10.0.0.1", "10.0.0.2", "10.0.0.9");
+export const address = fc.constantFrom("10.0.0.1", "10.0.0.2", "10.0.0.9");
 export const locality = fc.constantFrom("", "r1/z1/s1", "r1/z2", "r2/z1");
 const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined });
 
@@ -39,7 +36,7 @@ function document(kind: string, group: string, spec: fc.Arbitrary<Raw>, where = 
   );
 }
 
-const PORTS = [
+export const PORTS = [
   { number: 80, name: "http", protocol: "HTTP" },
   { number: 443, name: "tls", protocol: "TLS" },
   { number: 9000, name: "tcp", protocol: "TCP" },
@@ -78,7 +75,11 @@ const serviceEntry = document(
     }),
 );
 
-const workloadEntry = document("WorkloadEntry", "networking", fc.record({ address, labels, locality }));
+const workloadEntry = document(
+  "WorkloadEntry",
+  "networking",
+  fc.record({ address, labels, locality, serviceAccount: fc.constantFrom("sa", "sb") }),
+);
 
 const destination = fc.record({
   host: fc.oneof({ weight: 4, arbitrary: host }, { weight: 1, arbitrary: fc.constant("a") }),
@@ -122,7 +123,11 @@ const virtualService = document(
     ),
 );
 
-const priorities = fc.constantFrom(["version"], ["topology.kubernetes.io/region", "app"], ["app=a"]);
+const priorities = fc.constantFrom(
+  ["version"],
+  ["topology.kubernetes.io/region", "app"],
+  ["topology.istio.io/network", "app=a"],
+);
 const localityLb = fc.oneof(
   fc.record({ failoverPriority: priorities }),
   fc.constant({ failover: [{ from: "r1", to: "r2" }] }),
@@ -138,7 +143,7 @@ const trafficPolicy = fc.record({
     ),
     localityLb.map((localityLbSetting) => ({ localityLbSetting })),
   ),
-  outlierDetection: fc.constantFrom(undefined, { consecutive5xxErrors: 3 }),
+  outlierDetection: fc.constantFrom(undefined, { consecutive5xxErrors: 3 }, { consecutive5xxErrors: 4 }),
   tls: fc.constantFrom(undefined, undefined, { mode: "ISTIO_MUTUAL" }, { mode: "DISABLE" }, { mode: "SIMPLE" }),
 });
 const destinationRule = document(
@@ -226,7 +231,7 @@ const peerAuthentication = document(
 );
 
 /** One Istio document of each kind. */
-export const DOCUMENTS: Readonly<Record<string, fc.Arbitrary<Raw>>> = {
+export const DOCUMENTS = {
   serviceEntry,
   workloadEntry,
   virtualService,
@@ -235,65 +240,3 @@ export const DOCUMENTS: Readonly<Record<string, fc.Arbitrary<Raw>>> = {
   gateway,
   peerAuthentication,
 };
-
-const service = fc
-  .record({ where: fc.constantFrom(...KUBE_HOSTS), headless: fc.boolean(), app: fc.constantFrom("a", "b") })
-  .map(({ where, headless, app }): MeshObject => {
-    const [serviceName = "", ns = ""] = where.split(".");
-    return kubeService(serviceName, {
-      meta: meta(serviceName, { namespace: ns }),
-      clusterIPs: [headless ? "None" : serviceName === "a" ? "10.96.0.1" : "10.96.0.2"],
-      selector: { app },
-      ports: [
-        { name: "http-web", protocol: "TCP", port: 80, targetPort: "web", nodePort: 0 },
-        { name: "tcp-x", protocol: "TCP", port: 9000, targetPort: "9000", nodePort: 0 },
-      ],
-    });
-  });
-const slice = fc.record({ where: fc.constantFrom(...KUBE_HOSTS), address, pod: name }).map((r): MeshObject => {
-  const [serviceName = "", ns = ""] = r.where.split(".");
-  const ports = [
-    { name: "http-web", port: 8080, protocol: "TCP" },
-    { name: "tcp-x", port: 9000, protocol: "TCP" },
-  ];
-  return kubeSlice("slice", serviceName, [kubeEndpoint(r.address, { podName: r.pod })], {
-    meta: meta("slice", { namespace: ns }),
-    ports,
-  });
-});
-const pod = fc
-  .record({ name, address, labels, ns: fc.constantFrom("default", "other") })
-  .map(
-    (r): MeshObject => ({ ...kubePod(r.name, r.address), meta: meta(r.name, { namespace: r.ns, labels: r.labels }) }),
-  );
-
-/** One object of any kind, or none where validation rejects it. */
-export const meshObject: fc.Arbitrary<readonly MeshObject[]> = fc.oneof(
-  ...[serviceEntry, serviceEntry, virtualService, virtualService, destinationRule, destinationRule].map(validated),
-  ...[workloadEntry, sidecar, gateway, peerAuthentication].map(validated),
-  ...[service, slice, pod].map((kube) => kube.map((o) => [o])),
-);
-
-function validated(raw: fc.Arbitrary<Raw>): fc.Arbitrary<readonly MeshObject[]> {
-  return raw.map((r) => validObjects(r));
-}
-
-/** Objects of a mesh; in half of all meshes everybody sees everything, so that namespaces share more. */
-export const meshObjects: fc.Arbitrary<readonly (readonly MeshObject[])[]> = fc
-  .record({ objects: fc.array(meshObject, { minLength: 1, maxLength: 8 }), open: fc.boolean() })
-  .map(({ objects, open }) => (open ? objects.map((list) => list.map(exportedToAll)) : objects));
-
-function exportedToAll(object: MeshObject): MeshObject {
-  if (!("spec" in object)) return object;
-  const { exportTo: _exportTo, ...spec } = object.spec as Raw;
-  return { ...object, spec };
-}
-
-/** The objects of a document, or none where validation rejects it. */
-export function validObjects(raw: unknown): readonly MeshObject[] {
-  try {
-    return objectsOf([raw]);
-  } catch {
-    return [];
-  }
-}

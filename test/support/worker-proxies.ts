@@ -11,7 +11,6 @@ const IMAGE = fc.constantFrom(
   { INSTANCE_IPS: "10.0.0.1,2001:db8::1" },
   { TLS_CLIENT_CERT_CHAIN: "/c.pem", TLS_CLIENT_KEY: "/k.pem", TLS_CLIENT_ROOT_CERT: "/r.pem" },
   { TLS_SERVER_CERT_CHAIN: "/c.pem", TLS_SERVER_KEY: "/k.pem", TLS_SERVER_ROOT_CERT: "/r.pem" },
-  { NETWORK: "n1" },
   { CLUSTER_ID: "c2", MESH_ID: "m" },
   { HTTP10: "1", IDLE_TIMEOUT: "30s", ISTIO_VERSION: "1.20.0" },
   { WORKLOAD_NAME: "w", OWNER: "o", PROXY_CONFIG: { concurrency: 2 } },
@@ -27,14 +26,15 @@ export const proxySpec: fc.Arbitrary<ProxySpec> = fc
     labels: fc.oneof(labels, fc.constant({ istio: "gateway" }), fc.constant({})),
     locality,
     istio: fc.boolean(),
+    network: fc.constantFrom({}, { NETWORK: "n1" }),
     images: fc.subarray([0, 1], { maxLength: 2 }),
     a: IMAGE,
     b: IMAGE,
   })
-  .map(({ a, b, images, ...spec }) => ({
+  .map(({ a, b, images, network, ...spec }) => ({
     ...spec,
     type: spec.type as "sidecar" | "router",
-    metadata: { ...(images.includes(0) ? a : {}), ...(images.includes(1) ? b : {}) },
+    metadata: { ...network, ...(images.includes(0) ? a : {}), ...(images.includes(1) ? b : {}) },
   }));
 
 /** What sidecars and routers may ask for by name in these meshes. */

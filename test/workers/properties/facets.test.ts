@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { meshObjects } from "../../support/worker-arbitraries.ts";
 import {
   generateFor,
   meshSettings,
@@ -11,6 +10,7 @@ import {
   type Resources,
   WorkerMesh,
 } from "../../support/worker-mesh.ts";
+import { BASE, meshObjects } from "../../support/worker-objects.ts";
 import { EDS_NAMES, meshConfig, proxySpec, RDS_NAMES } from "../../support/worker-proxies.ts";
 
 /** MIZZEN_TEST_RUNS=3000 looks harder. */
@@ -128,6 +128,21 @@ function rule(loadBalancer: object): object {
     spec: { host: "h.example.com", trafficPolicy: { loadBalancer } },
   };
 }
+
+test("fail-over by network tells clients of two networks apart", () => {
+  const policy = {
+    loadBalancer: { localityLbSetting: { failoverPriority: ["topology.istio.io/network"] } },
+    outlierDetection: { consecutive5xxErrors: 3 },
+  };
+  const documents = ["a.example.com", "b.example.com"].map((host) => ({
+    apiVersion: "networking.istio.io/v1",
+    kind: "DestinationRule",
+    metadata: { name: host, namespace: "default" },
+    spec: { host, trafficPolicy: policy },
+  }));
+  const mesh = new WorkerMesh([...BASE, ...objectsOf(documents)]);
+  checkSharing(mesh, [{}, { metadata: { NETWORK: "n1" } }]);
+});
 
 test("a rule for the namespace's own host reaches the service of that host in another namespace", {
   todo: true,

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { DOCUMENTS, meshObjects, validObjects } from "../../support/worker-arbitraries.ts";
+import { DOCUMENTS } from "../../support/worker-arbitraries.ts";
 import { decoded, edsNames, routeNames } from "../../support/worker-json.ts";
 import { generateFor, meshSettings, WorkerMesh } from "../../support/worker-mesh.ts";
+import { meshObjects, validObjects } from "../../support/worker-objects.ts";
 import { EDS_NAMES, meshConfig, proxySpec, RDS_NAMES } from "../../support/worker-proxies.ts";
 
 /** MIZZEN_TEST_RUNS=3000 looks harder. */

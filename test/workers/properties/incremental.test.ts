@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { meshObjects } from "../../support/worker-arbitraries.ts";
 import { generateFor, meshSettings, type ProxySpec, WorkerMesh } from "../../support/worker-mesh.ts";
+import { BASE, meshObjects } from "../../support/worker-objects.ts";
 import { EDS_NAMES, meshConfig, proxySpec, RDS_NAMES } from "../../support/worker-proxies.ts";
 
 /** MIZZEN_TEST_RUNS=3000 looks harder. */
@@ -20,13 +20,18 @@ const TYPES = [
 /** What one step does: changes, removals, new settings; and whether anybody asks for something after it. */
 const steps = fc.array(
   fc.record({
-    upserts: meshObjects.map((list) => list.slice(0, 2).flat()),
+    upserts: meshObjects.map((list) =>
+      list
+        .filter((o) => o !== BASE)
+        .slice(0, 2)
+        .flat(),
+    ),
     /** Which of the objects that were there before go. */
     removes: fc.array(fc.nat(20), { maxLength: 2 }),
     config: fc.option(meshConfig, { nil: undefined, freq: 4 }),
     asked: fc.boolean(),
   }),
-  { minLength: 1, maxLength: 6 },
+  { minLength: 2, maxLength: 8 },
 );
 
 function look(mesh: WorkerMesh, proxies: readonly ProxySpec[]): void {
@@ -36,7 +41,7 @@ function look(mesh: WorkerMesh, proxies: readonly ProxySpec[]): void {
 test("incremental is as from scratch", () => {
   fc.assert(
     fc.property(steps, fc.array(proxySpec, { minLength: 1, maxLength: 3 }), (history, proxies) => {
-      const mesh = new WorkerMesh();
+      const mesh = new WorkerMesh(BASE);
       const applied = history.flatMap((s) => s.upserts);
       for (const { upserts, removes, config, asked } of history) {
         const gone = removes.flatMap((i) => applied[i] ?? []).filter((o) => !upserts.includes(o));
