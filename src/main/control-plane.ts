@@ -20,7 +20,7 @@ import { Intake } from "./registry/intake.ts";
 import { Registry } from "./registry/registry.ts";
 import { createFileSource, type FileSource } from "./sources/file/file-source.ts";
 import { AdsServer } from "./streams/ads-server.ts";
-import { NameLists } from "./streams/name-lists.ts";
+import { NameSets } from "./streams/name-sets.ts";
 import { PushQueue } from "./streams/push-queue.ts";
 import { encodeControlPlane } from "./streams/response-wire.ts";
 import { StreamSet } from "./streams/stream-set.ts";
@@ -243,7 +243,7 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
       provider,
       queue,
       observer: telemetry,
-      lists: new NameLists(),
+      names: new NameSets(),
       schedule: (ms, run) => {
         const timer = setTimeout(run, ms);
         return () => clearTimeout(timer);

@@ -30,7 +30,7 @@ export async function configDump(
   const wants: ResourceWant[] = [];
   for (const type of types) {
     const watch = stream.watches.get(type);
-    const names = watch && watch.names.size > 0 ? [...watch.names].sort() : undefined;
+    const names = watch && watch.names.size > 0 ? watch.names.sorted : undefined;
     if (type === "CDS" || type === "LDS") {
       wants.push({ type, names: stream.identity.generator === "grpc" && names ? names : null });
     } else if (names) wants.push({ type, names });

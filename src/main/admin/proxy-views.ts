@@ -19,7 +19,7 @@ export function connectionsView(streams: Iterable<ProxyStream>): unknown {
     watches: Object.fromEntries(
       [...stream.watches].map(([type, watch]) => [
         TYPE_URL[type],
-        watch.wildcard ? ["*", ...[...watch.names].sort()] : [...watch.names].sort(),
+        watch.wildcard ? ["*", ...watch.names.sorted] : watch.names.sorted,
       ]),
     ),
   }));

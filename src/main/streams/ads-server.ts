@@ -190,7 +190,8 @@ export class AdsServer {
   }
 
   private message(stream: CallState, variant: StreamVariant, message: Buffer): void {
-    const request = variant === "sotw" ? decodeSotwRequest(message) : decodeDeltaRequest(message);
+    const request =
+      variant === "sotw" ? decodeSotwRequest(message, stream.session?.repeatedNames()) : decodeDeltaRequest(message);
     stream.session ??= this.connect(stream.call, variant, request.node);
     if (variant === "sotw") stream.session.sotwRequest(request as SotwRequest);
     else stream.session.deltaRequest(request as DeltaRequest);

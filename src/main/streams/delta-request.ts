@@ -1,6 +1,7 @@
 // What a delta request means for the watch of its type. Main thread, pure.
 import { WILDCARD_TYPES, type XdsType } from "../../shared/xds-types.ts";
 import { Held } from "./held.ts";
+import type { NameSets } from "./name-sets.ts";
 import type { DeltaRequest } from "./request-wire.ts";
 import { newWatch, type RequestOutcome, settle, type Watch } from "./watch.ts";
 
@@ -8,17 +9,22 @@ import { newWatch, type RequestOutcome, settle, type Watch } from "./watch.ts";
  * Applies a request. Its nonce and error answer a response, its names change the subscription, and neither depends on
  * the other: a stale nonce does not make the names stale.
  */
-export function applyDeltaRequest(watches: Map<XdsType, Watch>, type: XdsType, request: DeltaRequest): RequestOutcome {
+export function applyDeltaRequest(
+  watches: Map<XdsType, Watch>,
+  type: XdsType,
+  request: DeltaRequest,
+  sets: NameSets,
+): RequestOutcome {
   const watch = watches.get(type);
   if (!watch) {
-    watches.set(type, begin(type, request));
+    watches.set(type, begin(type, request, sets));
     return { kind: "initial" };
   }
   const response = watch.sent;
   const wasOutstanding = watch.outstanding;
   const answers = request.nonce !== "";
   const settled = answers && settle(watch, request.nonce, request.error);
-  const changed = changeSubscription(watch, request);
+  const changed = changeSubscription(watch, request, sets);
   if (answers && !settled) return { kind: "stale", nonce: request.nonce };
   if (settled && request.error) return { kind: "nack", response: response!, error: request.error };
   if (settled && wasOutstanding) return { kind: "ack", response: response!, changed };
@@ -26,7 +32,7 @@ export function applyDeltaRequest(watches: Map<XdsType, Watch>, type: XdsType, r
 }
 
 /** The first request of a type. What the proxy has from an earlier stream is not sent again if it is still the same. */
-function begin(type: XdsType, request: DeltaRequest): Watch {
+function begin(type: XdsType, request: DeltaRequest, sets: NameSets): Watch {
   const named = request.subscribe.filter((name) => name !== "*");
   const wildcard =
     WILDCARD_TYPES.has(type) && (request.subscribe.length === 0 || named.length < request.subscribe.length);
@@ -37,20 +43,18 @@ function begin(type: XdsType, request: DeltaRequest): Watch {
   }
   const watch = newWatch(type, Held.ofVersions(versions));
   watch.wildcard = wildcard;
-  for (const name of named) {
-    watch.names.add(name);
-    if (!versions.has(name)) watch.unanswered.add(name);
-  }
+  watch.names = sets.of(named);
+  for (const name of watch.names) if (!versions.has(name)) watch.unanswered.add(name);
   watch.dirty = "all";
   watch.mustRespond = (wildcard && versions.size === 0) || watch.unanswered.size > 0;
   return watch;
 }
 
-function changeSubscription(watch: Watch, request: DeltaRequest): boolean {
+function changeSubscription(watch: Watch, request: DeltaRequest, sets: NameSets): boolean {
   const { subscribe, unsubscribe } = request;
   if (subscribe.length === 0 && unsubscribe.length === 0) return false;
   watch.epoch++;
-  watch.list = undefined;
+  const names = new Set(watch.names);
   const again: string[] = [];
   const owe = (name: string): void => {
     again.push(name);
@@ -61,19 +65,19 @@ function changeSubscription(watch: Watch, request: DeltaRequest): boolean {
     if (name === "*") {
       if (watch.wildcard) {
         watch.wildcard = false;
-        watch.held = watch.held.without([...watch.held.names()].filter((n) => !watch.names.has(n)));
+        watch.held = watch.held.without([...watch.held.names()].filter((n) => !names.has(n)));
       }
       continue;
     }
     watch.unanswered.delete(name);
-    if (!watch.names.delete(name)) continue;
+    if (!names.delete(name)) continue;
     // Under a wildcard the proxy can't know whether it may still count on the resource, unless it hears of it.
     if (watch.wildcard) owe(name);
     else watch.held = watch.held.without([name]);
   }
   for (const name of subscribe) {
     if (name !== "*") {
-      watch.names.add(name);
+      names.add(name);
       owe(name);
     } else if (WILDCARD_TYPES.has(watch.type)) {
       watch.wildcard = true;
@@ -81,6 +85,7 @@ function changeSubscription(watch: Watch, request: DeltaRequest): boolean {
       watch.mustRespond = true;
     }
   }
+  watch.names = sets.of(names);
   if (again.length > 0) {
     watch.held = watch.held.without(again);
     if (watch.dirty !== "all") watch.dirty = watch.wildcard ? "all" : new Set([...(watch.dirty ?? []), ...again]);

@@ -38,10 +38,14 @@ export interface DeltaRequest {
 type Reader = protobuf.Reader;
 type Field = (reader: Reader) => void;
 
-/** Reads an `envoy.service.discovery.v3.DiscoveryRequest`. Throws MIZZEN_ERR_PROTOCOL. */
-export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
+/**
+ * Reads an `envoy.service.discovery.v3.DiscoveryRequest`. Throws MIZZEN_ERR_PROTOCOL.
+ * `repeated`: serialized names of earlier requests of the stream. Acknowledgements have the same again, which are passed over
+ * as a whole where they stand.
+ */
+export function decodeSotwRequest(bytes: Uint8Array, repeated: readonly Uint8Array[] = []): SotwRequest {
   const out = { node: undefined as Uint8Array | undefined, typeUrl: "", versionInfo: "", nonce: "" };
-  const span = new NamesSpan(bytes);
+  const span = new NamesSpan(bytes, repeated);
   let error: ErrorDetail | undefined;
   readFields(bytes, {
     1: (r) => {
@@ -76,21 +80,25 @@ const NAMES_FIELD = 3;
 /** Where the names stand in a request, which has them one after the other. */
 class NamesSpan {
   private readonly bytes: Uint8Array;
+  private readonly repeated: readonly Uint8Array[];
   private from = -1;
   private to = -1;
   private contiguous = true;
   private decoded: string[] | undefined;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, repeated: readonly Uint8Array[]) {
     this.bytes = bytes;
+    this.repeated = repeated;
   }
 
-  /** Passes over one name, whose tag (one byte) was read. */
+  /** Passes over one name, whose tag (one byte) was read, or over all that are known. */
   skip(reader: Reader): void {
     const start = reader.pos - 1;
+    const known = this.from < 0 ? this.repeated.find((names) => standsAt(this.bytes, start, names)) : undefined;
     if (this.from < 0) this.from = start;
     else if (this.to !== start) this.contiguous = false;
-    reader.skipType(2);
+    if (known) reader.pos = start + known.length;
+    else reader.skipType(2);
     this.to = reader.pos;
   }
 
@@ -107,6 +115,11 @@ class NamesSpan {
     }
     return this.decoded;
   }
+}
+
+function standsAt(bytes: Uint8Array, at: number, part: Uint8Array): boolean {
+  const end = at + part.length;
+  return part.length > 0 && end <= bytes.length && Buffer.compare(bytes.subarray(at, end), part) === 0;
 }
 
 const NOTHING = new Uint8Array();

@@ -2,7 +2,7 @@
 import type { MizzenError } from "../../shared/errors.ts";
 import type { ProxyIdentity } from "../../shared/model/proxy.ts";
 import type { Planner, ResourceProvider, SnapshotSource } from "../push/contracts.ts";
-import type { NameLists } from "./name-lists.ts";
+import type { NameSets } from "./name-sets.ts";
 import type { PushQueue } from "./push-queue.ts";
 import type { Schedule } from "./removal-hold.ts";
 import type { ResponseMessage } from "./response-wire.ts";
@@ -23,7 +23,7 @@ export interface SessionDeps {
   readonly provider: ResourceProvider;
   readonly queue: PushQueue;
   readonly observer: StreamObserver;
-  readonly lists: NameLists;
+  readonly names: NameSets;
   readonly schedule: Schedule;
   readonly now: () => number;
   /** What version_info begins with: tells this process from others. */

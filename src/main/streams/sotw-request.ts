@@ -1,6 +1,7 @@
 // What a state-of-the-world request means for the watch of its type. Main thread, pure.
 import { WILDCARD_TYPES, type XdsType } from "../../shared/xds-types.ts";
 import { Held } from "./held.ts";
+import type { AskedNames, NameSets } from "./name-sets.ts";
 import type { SotwRequest } from "./request-wire.ts";
 import { newWatch, type RequestOutcome, settle, type Watch } from "./watch.ts";
 
@@ -9,12 +10,19 @@ import { newWatch, type RequestOutcome, settle, type Watch } from "./watch.ts";
  * the newest nonce answers it and may change the names; any other is stale, and what it says comes again with the answer
  * to the newest response.
  */
-export function applySotwRequest(watches: Map<XdsType, Watch>, type: XdsType, request: SotwRequest): RequestOutcome {
+export function applySotwRequest(
+  watches: Map<XdsType, Watch>,
+  type: XdsType,
+  request: SotwRequest,
+  sets: NameSets,
+): RequestOutcome {
   const watch = watches.get(type);
   if (!watch) {
     const created = newWatch(type);
-    created.wildcard = isWildcard(type, request.names, false);
-    for (const name of request.names) if (name !== "*") created.names.add(name);
+    const asked = sets.ofRequest(request.namesBytes, () => request.names);
+    created.wildcard = isWildcard(type, asked, false);
+    created.names = asked.names;
+    created.namesBytes = asked.bytes;
     created.dirty = "all";
     created.mustRespond = created.wildcard || created.names.size > 0;
     watches.set(type, created);
@@ -23,11 +31,11 @@ export function applySotwRequest(watches: Map<XdsType, Watch>, type: XdsType, re
   const response = watch.sent;
   if (!response) {
     // Nothing was sent yet: the proxy only changed its mind.
-    return takeNames(watch, request) ? { kind: "subscription" } : { kind: "ignored" };
+    return takeNames(watch, request, sets) ? { kind: "subscription" } : { kind: "ignored" };
   }
   const wasOutstanding = watch.outstanding;
   if (!settle(watch, request.nonce, request.error)) return { kind: "stale", nonce: request.nonce };
-  const changed = takeNames(watch, request);
+  const changed = takeNames(watch, request, sets);
   if (request.error) return { kind: "nack", response, error: request.error };
   if (wasOutstanding) return { kind: "ack", response, changed };
   if (changed) return { kind: "subscription" };
@@ -44,42 +52,34 @@ export function applySotwRequest(watches: Map<XdsType, Watch>, type: XdsType, re
 }
 
 /** Empty means everything, unless names were given before; then it means nothing. */
-function isWildcard(type: XdsType, names: readonly string[], hadNames: boolean): boolean {
+function isWildcard(type: XdsType, asked: AskedNames, hadNames: boolean): boolean {
   if (!WILDCARD_TYPES.has(type)) return false;
-  return names.includes("*") || (names.length === 0 && !hadNames);
+  return asked.wildcard || (asked.names.size === 0 && !hadNames);
 }
 
-/** Serialized names of lists that streams share: each acknowledgement repeats the names, byte by byte the same. */
-const serialized = new WeakMap<readonly string[], Uint8Array>();
-
 /** Makes the watch ask for the request's names. True when they differ from before. */
-function takeNames(watch: Watch, request: SotwRequest): boolean {
-  const { list } = watch;
-  const bytes = request.namesBytes;
-  const known = list && serialized.get(list);
-  if (bytes && known && Buffer.compare(bytes, known) === 0) return false;
-  const changed = changeNames(watch, request.names);
-  // A copy: the request's buffer is not to be kept.
-  if (!changed && list && bytes && !known) serialized.set(list, Uint8Array.from(bytes));
-  return changed;
+function takeNames(watch: Watch, request: SotwRequest, sets: NameSets): boolean {
+  const { namesBytes } = watch;
+  if (namesBytes && request.namesBytes && Buffer.compare(namesBytes, request.namesBytes) === 0) return false;
+  const asked = sets.ofRequest(request.namesBytes, () => request.names);
+  watch.namesBytes = asked.bytes;
+  return changeNames(watch, asked);
 }
 
 /** Makes the watch ask for these names. True when that differs from before. */
-function changeNames(watch: Watch, names: readonly string[]): boolean {
-  const wildcard = isWildcard(watch.type, names, !watch.wildcard);
-  const wanted = new Set(names);
-  wanted.delete("*");
-  const added = [...wanted].filter((name) => !watch.names.has(name));
-  const gone = [...watch.names].filter((name) => !wanted.has(name));
+function changeNames(watch: Watch, asked: AskedNames): boolean {
+  const wildcard = isWildcard(watch.type, asked, !watch.wildcard);
+  const before = watch.names;
+  const { names } = asked;
+  const added = before === names ? [] : names.sorted.filter((name) => !before.has(name));
+  const gone = before === names ? [] : before.sorted.filter((name) => !names.has(name));
   if (added.length === 0 && gone.length === 0 && wildcard === watch.wildcard) return false;
   if (wildcard !== watch.wildcard) {
     watch.wildcard = wildcard;
     watch.dirty = "all";
     watch.mustRespond = wildcard;
   }
-  for (const name of added) watch.names.add(name);
-  for (const name of gone) watch.names.delete(name);
-  watch.list = undefined;
+  watch.names = names;
   watch.epoch++;
   // A proxy forgets what it doesn't ask for, and has to get it again later.
   if (!watch.wildcard) watch.held = watch.held.without(gone);
@@ -88,10 +88,10 @@ function changeNames(watch: Watch, names: readonly string[]): boolean {
     if (watch.dirty !== "all") watch.dirty = new Set([...(watch.dirty ?? []), ...added]);
   }
   if (watch.dirty !== undefined && watch.dirty !== "all") {
-    const dirty = new Set([...watch.dirty].filter((name) => watch.names.has(name)));
+    const dirty = new Set([...watch.dirty].filter((name) => names.has(name)));
     watch.dirty = dirty.size > 0 ? dirty : undefined;
   }
-  if (!watch.wildcard && watch.names.size === 0) {
+  if (!watch.wildcard && names.size === 0) {
     watch.dirty = undefined;
     watch.mustRespond = false;
   }

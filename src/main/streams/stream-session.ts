@@ -59,14 +59,21 @@ export class StreamSession implements QueueJob, ProxyStream {
     deps.observer.connected(this);
   }
 
+  /** The serialized names that its acknowledgements repeat, of each type. */
+  repeatedNames(): Uint8Array[] {
+    const out: Uint8Array[] = [];
+    for (const { namesBytes } of this.watches.values()) if (namesBytes?.length) out.push(namesBytes);
+    return out;
+  }
+
   /** Takes a state-of-the-world request. */
   sotwRequest(request: SotwRequest): void {
-    this.request(request.typeUrl, (type) => applySotwRequest(this.watches, type, request));
+    this.request(request.typeUrl, (type) => applySotwRequest(this.watches, type, request, this.deps.names));
   }
 
   /** Takes a delta request. */
   deltaRequest(request: DeltaRequest): void {
-    this.request(request.typeUrl, (type) => applyDeltaRequest(this.watches, type, request));
+    this.request(request.typeUrl, (type) => applyDeltaRequest(this.watches, type, request, this.deps.names));
   }
 
   /** Notes what a new snapshot may change for this proxy. True when that is anything. */
@@ -198,7 +205,7 @@ export class StreamSession implements QueueJob, ProxyStream {
       // Envoy acknowledges clusters only when they have them.
       const owed = watch.mustRespond || watch.unanswered.size > 0;
       if (type === "EDS" && clustersWait && watch.dirty === "all" && !owed) continue;
-      const taken = takeWork(watch, this.deps.lists, this.identity.generator);
+      const taken = takeWork(watch, this.identity.generator);
       if (taken) out.push(taken);
     }
     return out;

@@ -7,7 +7,6 @@ import { WILDCARD_TYPES } from "../../shared/xds-types.ts";
 import type { PublishedSnapshot, ResourceProvider } from "../push/contracts.ts";
 import { partialDifference, subsetOf, wholeDifference } from "./difference.ts";
 import { forget } from "./held.ts";
-import type { NameLists } from "./name-lists.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { markDirty, type Watch } from "./watch.ts";
 
@@ -29,20 +28,20 @@ export interface Answered extends Taken {
 }
 
 /** Takes out what a watch has to look at; undefined when the proxy asks for none of it. */
-export function takeWork(watch: Watch, lists: NameLists, generator: GeneratorKind): Taken | undefined {
+export function takeWork(watch: Watch, generator: GeneratorKind): Taken | undefined {
   const { type, dirty, mustRespond, epoch } = watch;
   watch.dirty = undefined;
   watch.mustRespond = false;
   const base = { watch, epoch, dirty, mustRespond };
   if (watch.wildcard) return { ...base, want: { type, names: null }, names: null };
   if (watch.names.size === 0) return undefined;
-  watch.list ??= lists.of(watch.names);
   if (WILDCARD_TYPES.has(type)) {
     // Only gRPC's clients name what they are served by; for the others, types are generated as a whole.
-    const names = generator === "grpc" ? watch.list : null;
+    const names = generator === "grpc" ? watch.names.sorted : null;
     return { ...base, want: { type, names }, names: null };
   }
-  if (dirty === "all" || dirty === undefined) return { ...base, want: { type, names: watch.list }, names: null };
+  if (dirty === "all" || dirty === undefined)
+    return { ...base, want: { type, names: watch.names.sorted }, names: null };
   const names = [...dirty].filter((name) => watch.names.has(name)).sort();
   if (names.length === 0 && !mustRespond) return undefined;
   return { ...base, want: { type, names }, names };
@@ -85,7 +84,7 @@ export async function fetchAnswers(
 /** Compares an answer with what the proxy has. */
 export function compareAnswer(answer: Answered): Outgoing {
   const { watch, names, epoch, mustRespond } = answer;
-  const set = WILDCARD_TYPES.has(watch.type) && !watch.wildcard ? subsetOf(answer.set, watch.list!) : answer.set;
+  const set = WILDCARD_TYPES.has(watch.type) && !watch.wildcard ? subsetOf(answer.set, watch.names.sorted) : answer.set;
   const difference = names === null ? wholeDifference(watch.held, set) : partialDifference(watch.held, set, names);
   return { watch, set, difference, names, epoch, mustRespond };
 }
@@ -142,6 +141,6 @@ export function withoutNames(out: Outgoing, names: readonly string[]): Outgoing 
     set = { type: out.set.type, resources: out.set.resources.filter((resource) => !gone.has(resource.name)) };
     byNames.set(names, set);
   }
-  const asked = (out.names ?? out.watch.list ?? []).filter((name) => !gone.has(name));
+  const asked = (out.names ?? out.watch.names.sorted).filter((name) => !gone.has(name));
   return { ...out, set, names: asked, difference: partialDifference(out.watch.held, set, asked) };
 }

@@ -4,6 +4,7 @@ import type { ResourceSet } from "../../shared/model/resource.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import type { AffectedNames } from "../push/contracts.ts";
 import { Held } from "./held.ts";
+import { NameSet } from "./name-sets.ts";
 import type { ErrorDetail } from "./request-wire.ts";
 
 /** A response that was sent. */
@@ -21,9 +22,9 @@ export interface Watch {
   readonly type: XdsType;
   wildcard: boolean;
   /** Names that are asked for, beside a wildcard or without one. */
-  readonly names: Set<string>;
-  /** `names`, sorted, shared with other streams that ask for the same; undefined after a change. */
-  list: readonly string[] | undefined;
+  names: NameSet;
+  /** The serialized names of the last state-of-the-world request, which acknowledgements repeat. */
+  namesBytes: Uint8Array | undefined;
   /** Increases with each change of the subscription: an answer made for an earlier one is not sent. */
   epoch: number;
   /** What the proxy has once it has processed all that was sent. */
@@ -52,8 +53,8 @@ export function newWatch(type: XdsType, held: Held = Held.EMPTY): Watch {
   return {
     type,
     wildcard: false,
-    names: new Set(),
-    list: undefined,
+    names: NameSet.EMPTY,
+    namesBytes: undefined,
     epoch: 0,
     held,
     lastSet: undefined,
@@ -85,8 +86,7 @@ export function markDirty(watch: Watch, affected: AffectedNames): void {
     return;
   }
   let dirty: Set<string> | undefined;
-  const [few, many] =
-    affected.size < watch.names.size ? [affected, watch.names] : [watch.names as ReadonlySet<string>, affected];
+  const [few, many] = affected.size < watch.names.size ? [affected, watch.names] : [watch.names, affected];
   for (const name of few) {
     if (!many.has(name)) continue;
     dirty ??= new Set(watch.dirty);

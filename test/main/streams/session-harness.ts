@@ -1,6 +1,6 @@
 // Drives stream sessions without a network: requests in, decoded responses out.
 import assert from "node:assert/strict";
-import { NameLists } from "../../../src/main/streams/name-lists.ts";
+import { NameSets } from "../../../src/main/streams/name-sets.ts";
 import { identityOf } from "../../../src/main/streams/proxy-identity.ts";
 import { PushQueue } from "../../../src/main/streams/push-queue.ts";
 import type { DeltaRequest, ErrorDetail, SotwRequest } from "../../../src/main/streams/request-wire.ts";
@@ -122,7 +122,7 @@ export class ProxyDouble {
         provider: mesh,
         queue: this.queue,
         observer: this.diary,
-        lists: new NameLists(),
+        names: new NameSets(),
         schedule: this.timers.schedule,
         now: () => this.timers.now,
         versionPrefix: "test",

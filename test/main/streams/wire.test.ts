@@ -76,6 +76,19 @@ test("names that don't stand together are found too", () => {
   assert.equal(typeUrl, "t");
 });
 
+test("names that earlier requests had are read like any others", () => {
+  const some = fc.array(fc.constantFrom("a", "b", "cc"), { maxLength: 4 });
+  fc.assert(
+    fc.property(some, fc.array(some), text, (names, earlier, nonce) => {
+      const bytes = DiscoveryRequest.encode({ resourceNames: names, typeUrl: "t", responseNonce: nonce }).finish();
+      const plain = decodeSotwRequest(bytes);
+      const request = decodeSotwRequest(bytes, earlier.map(namesOnly));
+      assert.deepEqual({ ...request }, { ...plain });
+      assert.deepEqual(request.names, names);
+    }),
+  );
+});
+
 test("delta requests", () => {
   const versions = fc.dictionary(text, text, { noNullPrototype: true });
   fc.assert(
