@@ -174,69 +174,6 @@ test("of two servers for one TLS name the older Gateway's counts", () => {
   ]);
 });
 
-const MODES: readonly (readonly [mode: string, tls: object, expected: object])[] = [
-  [
-    "SIMPLE from files",
-    { mode: "SIMPLE", serverCertificate: "/c.pem", privateKey: "/k.pem" },
-    { commonTlsContext: { tlsCertificateSdsSecretConfigs: [{ name: "file-cert:/c.pem~/k.pem" }] } },
-  ],
-  [
-    "MUTUAL, which asks clients for certificates",
-    { mode: "MUTUAL", credentialName: "c", subjectAltNames: ["client"] },
-    {
-      commonTlsContext: {
-        combinedValidationContext: {
-          defaultValidationContext: { matchSubjectAltNames: [{ exact: "client" }] },
-          validationContextSdsSecretConfig: { name: "kubernetes://c-cacert" },
-        },
-      },
-      requireClientCertificate: true,
-    },
-  ],
-  [
-    "OPTIONAL_MUTUAL, which looks at those that come",
-    { mode: "OPTIONAL_MUTUAL", credentialName: "c" },
-    {
-      commonTlsContext: {
-        combinedValidationContext: { validationContextSdsSecretConfig: { name: "kubernetes://c-cacert" } },
-      },
-      requireClientCertificate: false,
-    },
-  ],
-  [
-    "ISTIO_MUTUAL, with the workload's own certificate",
-    { mode: "ISTIO_MUTUAL" },
-    {
-      commonTlsContext: {
-        tlsCertificateSdsSecretConfigs: [{ name: "default" }],
-        combinedValidationContext: { validationContextSdsSecretConfig: { name: "ROOTCA" } },
-      },
-      requireClientCertificate: true,
-    },
-  ],
-  [
-    "SIMPLE with versions and ciphers",
-    {
-      mode: "SIMPLE",
-      credentialName: "c",
-      minProtocolVersion: "TLSV1_3",
-      cipherSuites: ["ECDHE-RSA-AES128-GCM-SHA256"],
-    },
-    {
-      commonTlsContext: {
-        tlsParams: { tlsMinimumProtocolVersion: "TLSv1_3", cipherSuites: ["ECDHE-RSA-AES128-GCM-SHA256"] },
-      },
-    },
-  ],
-];
-
-for (const [mode, tls, expected] of MODES) {
-  test(`a server's TLS: ${mode}`, () => {
-    const [chain] = chains([gateway("gw", [{ port: HTTPS, hosts: ["*"], tls }])], "0.0.0.0_443");
-    assertLike(chain, { filterChainMatch: undefined, transportSocket: { typedConfig: expected } });
-  });
-}
-
 test("TLS that is passed on goes by name where a VirtualService says", () => {
   const server = { port: TLS, hosts: ["*.example.com"], tls: { mode: "PASSTHROUGH" } };
   const tls = [
@@ -274,6 +211,17 @@ test("a port that has HTTP is nothing for TCP of a younger Gateway", () => {
   const documents = [host("a"), vs, gateway("young", [tcp], { age: 2 }), gateway("old", [http(["*"])], { age: 1 })];
   assertLike(chains(documents, "0.0.0.0_80"), [
     { filters: [{ typedConfig: { rds: { routeConfigName: "http.80" } } }] },
+  ]);
+});
+
+test("a port of plain TCP is one server's, the older Gateway's", () => {
+  const vs = (name: string, destination: string): object =>
+    doc("VirtualService", name, { hosts: ["*"], gateways: [name], tcp: [to(destination)] });
+  const servers = [{ port: TCP_9000, hosts: ["*"] }];
+  const gateways = [gateway("young", servers, { age: 2 }), gateway("old", servers, { age: 1 })];
+  const documents = [host("a"), host("b"), vs("young", "a"), vs("old", "b"), ...gateways];
+  assertLike(chains(documents, "0.0.0.0_9000"), [
+    { filters: [{ typedConfig: { cluster: "outbound|80||b.example.com" } }] },
   ]);
 });
 

@@ -127,19 +127,34 @@ test("an egress listener of its own has the hosts that it names at its port", ()
   assert.deepEqual(clusters, ["outbound|8080||b.example.com"]);
 });
 
-test("an egress listener with an address stands there, and other services' ports are not added to it", () => {
-  const egress = [{ port: TCP_9000, bind: "127.0.0.1", hosts: ["*/a.example.com"] }, { hosts: ["*/b.example.com"] }];
+/** The listeners of two TCP services at port 9000, of which an egress listener of its own has `a`. */
+function tcpListeners(listener: object): Record<string, unknown> {
+  const egress = [{ port: TCP_9000, hosts: ["*/a.example.com"], ...listener }, { hosts: ["*/b.example.com"] }];
   const tcp = { ports: [TCP_9000] };
-  const listeners = show(meshOf([host("a", tcp), host("b", tcp), doc("Sidecar", "s", { egress })]), "LDS");
+  return show(meshOf([host("a", tcp), host("b", tcp, { age: 1 }), doc("Sidecar", "s", { egress })]), "LDS");
+}
+
+function leadsTo(name: string): object {
+  return { filterChains: [{ filters: [{ typedConfig: { cluster: `outbound|9000||${name}.example.com` } }] }] };
+}
+
+test("an egress listener with an address stands there, beside the one for all addresses", () => {
+  const listeners = tcpListeners({ bind: "127.0.0.1" });
   assertLike(listeners["127.0.0.1_9000"], {
     address: { socketAddress: { address: "127.0.0.1", portValue: 9000 } },
-    filterChains: [
-      {
-        filters: [
-          { name: "envoy.filters.network.tcp_proxy", typedConfig: { cluster: "outbound|9000||a.example.com" } },
-        ],
-      },
-    ],
+    ...leadsTo("a"),
   });
-  assert.ok(listeners["0.0.0.0_9000"]);
+  assertLike(listeners["0.0.0.0_9000"], leadsTo("b"));
+});
+
+test("an egress listener without an address has its port for itself", () => {
+  const listeners = tcpListeners({});
+  assertLike(listeners["0.0.0.0_9000"], leadsTo("a"));
+});
+
+test("what captures everything adds no HTTP to an egress listener of TCP", () => {
+  const egress = [{ port: TCP_9000, hosts: ["*/a.example.com"] }, { hosts: ["*/b.example.com"] }];
+  const b = host("b", { ports: [{ number: 9000, name: "http", protocol: "HTTP" }] });
+  const mesh = meshOf([host("a", { ports: [TCP_9000] }), b, doc("Sidecar", "s", { egress })]);
+  assertLike(show(mesh, "LDS")["0.0.0.0_9000"], { ...leadsTo("a"), defaultFilterChain: undefined });
 });

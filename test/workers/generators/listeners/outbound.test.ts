@@ -115,12 +115,13 @@ function headless(addresses: readonly string[]): WorkerMesh {
 }
 
 test("a headless service has a listener for each endpoint, but not for the proxy's own", () => {
-  const listeners = show(headless(["10.0.0.1", "10.0.0.2"]), "LDS", { ip: "10.0.0.9" });
-  assert.deepEqual(
-    Object.keys(listeners).filter((n) => n.endsWith("_5432")),
-    ["10.0.0.1_5432", "10.0.0.2_5432"],
-  );
-  assertLike(listeners["10.0.0.1_5432"], { address: { socketAddress: { address: "10.0.0.1", portValue: 5432 } } });
+  const mesh = headless(["10.0.0.1", "10.0.0.2"]);
+  const names = (ip: string): string[] => Object.keys(show(mesh, "LDS", { ip })).filter((n) => n.endsWith("_5432"));
+  assert.deepEqual(names("10.0.0.9"), ["10.0.0.1_5432", "10.0.0.2_5432"]);
+  assert.deepEqual(names("10.0.0.2"), ["10.0.0.1_5432"]);
+  assertLike(show(mesh, "LDS", { ip: "10.0.0.9" })["10.0.0.1_5432"], {
+    address: { socketAddress: { address: "10.0.0.1", portValue: 5432 } },
+  });
 });
 
 const TARGET = host("a", { addresses: ["10.1.0.1"], ports: [TCP_9000] });
