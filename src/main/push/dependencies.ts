@@ -47,15 +47,22 @@ const NAMESPACE_LOCAL: ReadonlySet<IstioKind> = new Set<IstioKind>([
   "TrafficExtension",
 ]);
 
-/** The types of one node type that an object of this kind and namespace can change for a proxy in `proxyNamespace`. */
-export function typesOfKind(
-  kind: IstioKind,
-  objectNamespace: string,
-  proxy: { readonly type: NodeType; readonly namespace: string; readonly rootNamespace: string },
-): readonly XdsType[] {
+/** What decides which objects count for a proxy. */
+export interface Audience {
+  readonly type: NodeType;
+  readonly namespace: string;
+  readonly rootNamespace: string;
+  /** True where a Sidecar may say what the proxy sees. */
+  readonly limited: boolean;
+}
+
+/** The types that an object of this kind and namespace can change for a proxy. */
+export function typesOfKind(kind: IstioKind, objectNamespace: string, proxy: Audience): readonly XdsType[] {
   if (NAMESPACE_LOCAL.has(kind) && objectNamespace !== proxy.namespace && objectNamespace !== proxy.rootNamespace) {
     return NONE;
   }
+  // The destinations of its routes are seen too, whatever the Sidecar lists.
+  if (kind === "VirtualService" && proxy.limited) return SERVICE_TYPES;
   const entry = BY_KIND[kind];
   return proxy.type === "sidecar" ? entry.sidecar : entry.router;
 }

@@ -12,6 +12,7 @@ import type { XdsType } from "../../shared/xds-types.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { AffectedNames, Planner, ViewPlan } from "./contracts.ts";
 import { ALL_TYPES, SERVICE_TYPES, typesOfKind } from "./dependencies.ts";
+import { ownClustersTouched } from "./own-clusters.ts";
 import { buildView, type Hash, type PlannedView } from "./proxy-view.ts";
 import { RelevanceIndex } from "./relevance.ts";
 import type { AffectedVersions, ViewFacet } from "./resource-provider.ts";
@@ -83,8 +84,11 @@ export class MeshPlanner implements Planner, AffectedVersions {
     }
     this.edsNames = this.clusterNames(change.endpoints.values());
     for (const name of this.edsNames) this.endpointVersions.set(name, version);
+    const own = ownClustersTouched(change);
     for (const facet of this.facets.values()) {
-      if (this.planFor(facet.proxy, change).get(facet.type) === "all") facet.affected = version;
+      if (this.planFor(facet.proxy, change).get(facet.type) !== "all") continue;
+      if (facet.type === "CDS" && facet.part === "own" && !own(facet.proxy)) continue;
+      facet.affected = version;
     }
     this.plans = new Map();
   }
@@ -177,7 +181,10 @@ export class MeshPlanner implements Planner, AffectedVersions {
       all(ALL_TYPES);
       return plan;
     }
-    const proxy = { type: view.type, namespace: view.namespace, rootNamespace: this.registry.mesh.rootNamespace };
+    const { rootNamespace } = this.registry.mesh;
+    const limited =
+      view.type === "sidecar" && [view.namespace, rootNamespace].some((namespace) => this.hasSidecars(namespace));
+    const proxy = { type: view.type, namespace: view.namespace, rootNamespace, limited };
     for (const { kind, namespace, types } of change.configs.values()) {
       const ofKind = typesOfKind(kind as IstioKind, namespace, proxy);
       all(types ? ofKind.filter((type) => types.has(type)) : ofKind);
@@ -185,6 +192,11 @@ export class MeshPlanner implements Planner, AffectedVersions {
     if (change.services.size > 0) all(SERVICE_TYPES);
     if (change.endpoints.size > 0 && plan.get("EDS") !== "all") plan.set("EDS", this.edsNames);
     return plan;
+  }
+
+  private hasSidecars(namespace: string): boolean {
+    for (const _sidecar of this.registry.objects.inNamespace("Sidecar", namespace)) return true;
+    return false;
   }
 
   /** Every cluster that may hold endpoints of the services: each port, with each subset that a rule defines. */

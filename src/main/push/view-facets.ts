@@ -73,7 +73,7 @@ export interface MadeFacet {
   readonly ref: ProxyViewRef;
   readonly part?: WantPart;
   /** What decides whether a change can touch it. */
-  readonly proxy: Pick<ProxyView, "type" | "namespace">;
+  readonly proxy: ProxyView;
 }
 
 function made(view: ProxyView, hash: Hash, part?: WantPart): MadeFacet {

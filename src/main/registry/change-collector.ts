@@ -2,13 +2,13 @@
 import { keyString, type ObjectKey } from "../../shared/model/config.ts";
 import {
   type ChangedConfig,
+  type ConfigReach,
   mergeConfigs,
   type PushReason,
   type RegistryChange,
   type ServiceKey,
   serviceKeyString,
 } from "../../shared/model/push-request.ts";
-import type { XdsType } from "../../shared/xds-types.ts";
 
 /** Collects changes; each key is counted once. */
 export class ChangeCollector {
@@ -19,10 +19,9 @@ export class ChangeCollector {
   private readonly reasons = new Map<PushReason, number>();
   private mesh = false;
 
-  /** `types` as of ChangedConfig. */
-  config(key: ObjectKey, types?: ReadonlySet<XdsType>): void {
+  config(key: ObjectKey, reach: ConfigReach = {}): void {
     const id = keyString(key);
-    this.configs.set(id, mergeConfigs(this.configs.get(id), { ...key, types }));
+    this.configs.set(id, mergeConfigs(this.configs.get(id), { ...key, ...reach }));
     this.count("config");
   }
 

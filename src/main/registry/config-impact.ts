@@ -1,4 +1,4 @@
-// Which generated types an edit of one object can touch at most, from what it said before and says now. Main thread, pure.
+// What a change of one object can touch at most, from what it said before and says now. Main thread, pure.
 import { isDeepStrictEqual } from "node:util";
 import type {
   Networking_DestinationRule,
@@ -6,6 +6,7 @@ import type {
   Networking_VirtualService,
 } from "../../shared/gen/istio.js";
 import type { ConfigObject } from "../../shared/model/config.ts";
+import { resolveShortName } from "../../shared/names/hostname.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 
 /**
@@ -27,6 +28,21 @@ export function typesOfEdit(before: ConfigObject, after: ConfigObject): Readonly
     default:
       return undefined;
   }
+}
+
+/** The hosts in full that a rule is about, in all its versions; undefined for other kinds. */
+export function hostsOf(
+  versions: readonly (ConfigObject | undefined)[],
+  domainSuffix: string,
+): ReadonlySet<string> | undefined {
+  const hosts = new Set<string>();
+  for (const version of versions) {
+    if (!version) continue;
+    if (version.kind !== "DestinationRule") return undefined;
+    const { spec, meta } = version as ConfigObject<Networking_DestinationRule>;
+    hosts.add(resolveShortName(spec.host ?? "", meta.namespace, domainSuffix));
+  }
+  return hosts;
 }
 
 /** HTTP routes stand in route configurations, TCP and TLS routes in listeners; destinations bring services into scope. */

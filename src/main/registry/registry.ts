@@ -6,10 +6,11 @@ import { type ConfigObject, ISTIO_KINDS, keyString, type ObjectKey } from "../..
 import type { MeshObject, SourceDelta } from "../../shared/model/delta.ts";
 import type { KubeEndpointSlice, KubeNode, KubePod, KubeService } from "../../shared/model/kube.ts";
 import type { MeshSettings } from "../../shared/model/mesh.ts";
-import type { RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
+import type { ConfigReach, RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
+import type { EndpointRecord } from "../../shared/model/service.ts";
 import { labelsMatch } from "../../shared/names/labels.ts";
 import { ChangeCollector } from "./change-collector.ts";
-import { typesOfEdit } from "./config-impact.ts";
+import { hostsOf, typesOfEdit } from "./config-impact.ts";
 import { endpointsOfKube, type KubeEndpointContext, kubeHostname, serviceOfKube } from "./kube-services.ts";
 import { ObjectStore } from "./object-store.ts";
 import { endpointsOfEntry, type ServiceEntryObject, servicesOfEntry } from "./service-entries.ts";
@@ -116,13 +117,16 @@ export class Registry {
         return;
       default:
         if (ISTIO_KIND_SET.has(object.kind) && !sameMeaning(before, after)) {
-          const types =
-            before && after && sameMetadata(before, after)
-              ? typesOfEdit(before as ConfigObject, after as ConfigObject)
-              : undefined;
-          collector.config(keyOf(object), types);
+          collector.config(keyOf(object), this.reach(before as ConfigObject, after as ConfigObject));
         }
     }
+  }
+
+  private reach(before: ConfigObject | undefined, after: ConfigObject | undefined): ConfigReach {
+    return {
+      types: before && after && sameMetadata(before, after) ? typesOfEdit(before, after) : undefined,
+      hosts: hostsOf([before, after], this.settings.domainSuffix),
+    };
   }
 
   /** Endpoints have their locality from the node that they, or their pods, are on. */
@@ -198,12 +202,13 @@ export class Registry {
           ipAutoAllocate: this.settings.features.ipAutoAllocate,
         })
       : [];
-    for (const changed of this.services.setServices(owner, records)) collector.service(changed);
+    const changed = this.services.setServices(owner, records);
     const hosts = new Set(records.map((r) => r.hostname));
     for (const gone of previous) {
       if (!hosts.has(gone.hostname)) this.putEndpoints(gone, owner, [], collector);
     }
     if (entry) this.joinEntryEndpoints(owner, entry, collector);
+    this.servicesChanged(changed, collector);
   }
 
   private joinEntryEndpoints(owner: string, entry: ServiceEntryObject, collector: ChangeCollector): void {
@@ -245,11 +250,12 @@ export class Registry {
           }),
         ]
       : [];
-    for (const changed of this.services.setServices(owner, records)) collector.service(changed);
+    const changed = this.services.setServices(owner, records);
     const hostname = kubeHostname(key.name, key.namespace, this.settings.domainSuffix);
     const serviceKey = { hostname, namespace: key.namespace };
     if (!service) {
       this.putEndpoints(serviceKey, owner, [], collector);
+      this.servicesChanged(changed, collector);
       return;
     }
     const slices = [...this.objects.inNamespace<KubeEndpointSlice>("EndpointSlice", key.namespace)]
@@ -264,6 +270,17 @@ export class Registry {
     }
     const endpoints = endpointsOfKube(service, slices, selected, this.context());
     this.putEndpoints(serviceKey, owner, endpoints, collector);
+    this.servicesChanged(changed, collector);
+  }
+
+  /** Those behind a service serve its ports, so that their views follow it. */
+  private servicesChanged(keys: readonly ServiceKey[], collector: ChangeCollector): void {
+    for (const key of keys) {
+      collector.service(key);
+      for (const { addresses } of this.services.endpointsOf(key)) {
+        for (const address of addresses) collector.workloadAddress(address);
+      }
+    }
   }
 
   private putEndpoints(
@@ -273,14 +290,13 @@ export class Registry {
     collector: ChangeCollector,
   ): void {
     const plainKey = { hostname: key.hostname, namespace: key.namespace };
-    const before = new Set(this.services.endpointsOf(plainKey).flatMap((e) => e.addresses));
+    const before = servedAt(this.services.endpointsOf(plainKey));
     const { changed, affectsService } = this.services.setEndpoints(plainKey, owner, endpoints);
     if (!changed) return;
     collector.endpoints(plainKey, affectsService);
-    // Who came to or left an address serves other ports than before.
-    const after = new Set(endpoints.flatMap((e) => e.addresses));
-    for (const address of after) if (!before.has(address)) collector.workloadAddress(address);
-    for (const address of before) if (!after.has(address)) collector.workloadAddress(address);
+    const after = servedAt(this.services.endpointsOf(plainKey));
+    for (const [address, serves] of after) if (before.get(address) !== serves) collector.workloadAddress(address);
+    for (const address of before.keys()) if (!after.has(address)) collector.workloadAddress(address);
   }
 
   private context(): KubeEndpointContext {
@@ -300,6 +316,16 @@ interface NamedKey {
 }
 
 /** What has to be joined again after a batch, each once. */
+/** What a proxy at each address serves, and as what: all of a view that follows from endpoints. */
+function servedAt(endpoints: readonly EndpointRecord[]): Map<string, string> {
+  const out = new Map<string, string>();
+  for (const { addresses, servicePortName, port, tlsMode, labels } of endpoints) {
+    const serves = `${servicePortName} ${port} ${tlsMode} ${JSON.stringify(labels)}`;
+    for (const address of addresses) out.set(address, `${out.get(address) ?? ""}${serves}\n`);
+  }
+  return out;
+}
+
 class JoinWork {
   readonly entries = new Map<string, NamedKey>();
   readonly entriesEndpointsOnly = new Map<string, NamedKey>();

@@ -137,7 +137,8 @@ export class ServiceIndex {
   /** Labels of the workload at one of the addresses, from the endpoints there; undefined when none is known. */
   labelsAt(addresses: readonly string[], namespace: string): Readonly<Record<string, string>> | undefined {
     for (const address of addresses) {
-      for (const id of this.byAddress.get(address)?.keys() ?? []) {
+      // In order, so that the answer doesn't depend on which service was there first.
+      for (const id of [...(this.byAddress.get(address)?.keys() ?? [])].sort()) {
         const key = this.keys.get(id)!;
         if (key.namespace !== namespace) continue;
         const endpoint = this.endpointsOf(key).find((e) => e.addresses.includes(address));

@@ -30,10 +30,15 @@ export function serviceKeyString(key: ServiceKey): string {
   return `${key.namespace}/${key.hostname}`;
 }
 
-/** A changed object, with the types that it can touch at most, where its content tells more than its kind. */
-export interface ChangedConfig extends ObjectKey {
+/** What of the mesh a change of an object can touch at most, where its content tells more than its kind. */
+export interface ConfigReach {
   readonly types?: ReadonlySet<XdsType> | undefined;
+  /** Hosts in full, or with a wildcard, that it is or was about. */
+  readonly hosts?: ReadonlySet<string> | undefined;
 }
+
+/** A changed object. */
+export interface ChangedConfig extends ObjectKey, ConfigReach {}
 
 /**
  * What the registry says has changed in one step, or the sum of several steps.
@@ -73,9 +78,13 @@ export function isEndpointsOnly(change: RegistryChange): boolean {
   return !change.mesh && change.configs.size === 0 && change.services.size === 0;
 }
 
-/** The sum of two changes of the same object: any type, where one of them doesn't say. */
+/** The sum of two changes of the same object: anything, where one of them doesn't say. */
 export function mergeConfigs(a: ChangedConfig | undefined, b: ChangedConfig): ChangedConfig {
-  return a ? { ...b, types: a.types && b.types ? new Set([...a.types, ...b.types]) : undefined } : b;
+  return a ? { ...b, types: union(a.types, b.types), hosts: union(a.hosts, b.hosts) } : b;
+}
+
+function union<T>(a: ReadonlySet<T> | undefined, b: ReadonlySet<T> | undefined): ReadonlySet<T> | undefined {
+  return a && b ? new Set([...a, ...b]) : undefined;
 }
 
 /** The sum of two changes, neither of which is altered. */

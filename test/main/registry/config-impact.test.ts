@@ -94,3 +94,13 @@ test("merged changes of one object touch what either touches", () => {
   assert.equal(types(mergeChanges(came, timeout)), undefined);
   assert.equal(types(mergeChanges(timeout, came)), undefined);
 });
+
+test("a rule says which hosts it was and is about", () => {
+  const registry = testRegistry();
+  const hosts = (host: string) => {
+    const { configs } = registry.apply({ upserts: [config("DestinationRule", "x", { host })], deletes: [] });
+    return [...(configs.get("DestinationRule/default/x")?.hosts ?? [])].sort();
+  };
+  assert.deepEqual(hosts("a"), ["a.default.svc.cluster.local"]);
+  assert.deepEqual(hosts("*.example.com"), ["*.example.com", "a.default.svc.cluster.local"]);
+});

@@ -241,3 +241,42 @@ test("new mesh settings join everything again where defaults decide", () => {
   assert.deepEqual([...registry.services.all()][0]?.exportTo, ["default"]);
   assert.equal(registry.setMesh(registry.mesh).mesh, false);
 });
+
+test("proxies serve what their services say: new ports, and new ways behind them, make new views", () => {
+  const registry = testRegistry();
+  const entry = (ports: object[], endpoint: object) =>
+    config("ServiceEntry", "x", {
+      hosts: ["x.example.com"],
+      resolution: "STATIC",
+      location: "MESH_INTERNAL",
+      ports,
+      endpoints: [endpoint, { address: "10.0.0.2" }],
+    });
+  const http = { number: 80, name: "http", protocol: "HTTP" };
+  const moved = (object: ReturnType<typeof entry>): string[] =>
+    [...registry.apply({ upserts: [object], deletes: [] }).workloadAddresses].sort();
+  const plain = { address: "10.0.0.1" };
+  assert.deepEqual(moved(entry([http], plain)), ["10.0.0.1", "10.0.0.2"]);
+  assert.deepEqual(moved(entry([{ ...http, protocol: "TCP" }], plain)), ["10.0.0.1", "10.0.0.2"]);
+  assert.deepEqual(moved(entry([{ ...http, protocol: "TCP" }], { ...plain, ports: { http: 8080 } })), ["10.0.0.1"]);
+  assert.deepEqual(moved(entry([{ ...http, protocol: "TCP" }], { ...plain, labels: { app: "x" } })), ["10.0.0.1"]);
+  assert.deepEqual(moved(entry([{ ...http, protocol: "TCP" }], { ...plain, labels: { app: "x" }, weight: 7 })), []);
+});
+
+test("labels at an address that two services name don't depend on which came first", () => {
+  const at = (host: string, app: string) =>
+    config("ServiceEntry", host, {
+      hosts: [`${host}.example.com`],
+      resolution: "STATIC",
+      location: "MESH_INTERNAL",
+      ports: [{ number: 80, name: "http", protocol: "HTTP" }],
+      endpoints: [{ address: "10.0.0.1", labels: { app } }],
+    });
+  const objects = [at("x", "one"), at("y", "two")];
+  const answers = [objects, [...objects].reverse()].map((order) => {
+    const registry = testRegistry();
+    for (const object of order) put(registry, object);
+    return registry.services.labelsAt(["10.0.0.1"], "default");
+  });
+  assert.deepEqual(answers, [{ app: "one" }, { app: "one" }]);
+});

@@ -4,8 +4,10 @@ import { isHttp2, type ServiceRecord, type ServiceTarget } from "../../../shared
 import { MAX_DURATION } from "../../encode/values.ts";
 import { envoyAddress } from "../../endpoints/lb-endpoint.ts";
 import { TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { type DestinationRule, destinationRuleFor } from "../../scope/destination-rules.ts";
 import type { InboundPort } from "../../scope/inbound-ports.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
+import { policyFor } from "../../scope/traffic-policy.ts";
 import type { GenerateInput } from "../generator.ts";
 import {
   CLUSTER_PROVIDED,
@@ -17,6 +19,7 @@ import {
   noLimits,
   ORIGINAL_DST,
   protocolOptions,
+  rulePath,
   STATIC,
   statName,
 } from "./cluster-base.ts";
@@ -86,13 +89,14 @@ export function inboundCluster(input: GenerateInput, scope: ProxyScope, inbound:
   const name = inbound.clusterName;
   const services = inbound.targets.map((t) => serviceOf(scope, t));
   const first = services[0];
+  const rule = first && ruleOf(input, scope, first);
   const cluster: Cluster = {
     name,
     altStatName: statName((first && inboundStatName(ctx, first, inbound.port)) ?? name),
     connectTimeout: connectTimeout(ctx.mesh.mesh),
     circuitBreakers: noLimits(),
     commonLbConfig: {},
-    metadata: istioMetadata({ services }),
+    metadata: istioMetadata({ services, ...(rule?.spec.trafficPolicy ? { config: rulePath(rule) } : {}) }),
   };
   if (inbound.endpoint) {
     cluster.type = STATIC;
@@ -109,7 +113,10 @@ export function inboundCluster(input: GenerateInput, scope: ProxyScope, inbound:
     cluster.cleanupInterval = MAX_DURATION;
     cluster.upstreamBindConfig = bindConfig(input);
   }
-  const pool = inbound.connectionPool ?? scope.inboundConnectionPool;
+  const pool =
+    inbound.connectionPool ??
+    scope.inboundConnectionPool ??
+    policyFor(rule, undefined, inbound.targets[0]?.port.port ?? 0).connectionPool;
   const common = applyConnectionPool(cluster, pool, ctx.mesh.mesh.tcpKeepalive);
   const http = protocolFor(inbound, pool?.http?.useClientProtocol === true);
   if (http || common) {
@@ -119,6 +126,16 @@ export function inboundCluster(input: GenerateInput, scope: ProxyScope, inbound:
     });
   }
   return cluster;
+}
+
+/**
+ * The rule of a service applies to its servers too, as far as connections go: whoever lets clients have more must be able to
+ * take more. Rules for single workloads are about clients alone.
+ */
+function ruleOf({ ctx, view }: GenerateInput, scope: ProxyScope, service: ServiceRecord): DestinationRule | undefined {
+  if (scope.byHostname.get(service.hostname) !== service) return undefined;
+  const rule = scope.destinationRule(service);
+  return rule?.selector ? destinationRuleFor(ctx, { namespace: view.namespace, labels: {} }, service) : rule;
 }
 
 function protocolFor(inbound: InboundPort, useClientProtocol: boolean): HttpProtocolOptions | undefined {
