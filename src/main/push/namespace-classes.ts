@@ -29,6 +29,9 @@ export class NamespaceClassIndex {
   private readonly restricted = new Set<string>();
   /** Namespaces by the objects that only count there: Sidecars, and rules for other namespaces' services. */
   private readonly special = new Map<string, string>();
+  /** Rules by host, and the host of each. */
+  private readonly rules = new Map<string, Map<string, { readonly namespace: string; readonly name: string }>>();
+  private readonly hosts = new Map<string, string>();
   private known: NamespaceClasses = NOBODY_PLAIN;
   private fingerprint = "";
 
@@ -44,6 +47,8 @@ export class NamespaceClassIndex {
     } else {
       this.restricted.clear();
       this.special.clear();
+      this.rules.clear();
+      this.hosts.clear();
       for (const service of registry.services.all()) this.takeService(registry, service);
       for (const kind of ["Sidecar", "DestinationRule", "VirtualService"] as const) {
         for (const object of registry.objects.all<ConfigObject & MeshObject>(kind)) {
@@ -75,9 +80,10 @@ export class NamespaceClassIndex {
       `service/${serviceKeyString(key)}`,
       services.some((s) => isRestricted(s.exportTo)),
     );
-    // Rules of the namespace may be for this host, which is or isn't the namespace's own.
-    for (const rule of registry.objects.inNamespace<RuleObject>("DestinationRule", key.namespace)) {
-      if (hostOf(rule, registry) === key.hostname) this.takeRule(registry, rule);
+    // The host of a rule is or isn't only its own namespace's by now.
+    for (const { namespace, name } of [...(this.rules.get(key.hostname)?.values() ?? [])]) {
+      const rule = registry.objects.get<RuleObject>("DestinationRule", namespace, name);
+      if (rule) this.takeRule(registry, rule);
     }
   }
 
@@ -100,6 +106,7 @@ export class NamespaceClassIndex {
         else {
           this.special.delete(id);
           this.restricted.delete(id);
+          this.forgetHost(id);
         }
         break;
       }
@@ -119,10 +126,31 @@ export class NamespaceClassIndex {
   private takeRule(registry: Registry, rule: RuleObject): void {
     const { namespace, name } = rule.meta;
     const id = keyString({ kind: "DestinationRule", namespace, name });
-    this.mark(id, isRestricted(rule.spec.exportTo));
-    const own = registry.services.services({ hostname: hostOf(rule, registry), namespace }).length > 0;
-    if (own) this.special.delete(id);
+    const host = hostOf(rule, registry);
+    this.forgetHost(id);
+    this.hosts.set(id, host);
+    let rules = this.rules.get(host);
+    if (!rules) {
+      rules = new Map();
+      this.rules.set(host, rules);
+    }
+    rules.set(id, rule.meta);
+
+    const forSome = Object.keys(rule.spec.workloadSelector?.matchLabels ?? {}).length > 0;
+    this.mark(id, !forSome && isRestricted(rule.spec.exportTo));
+    // Everybody sees a rule beside its service; other rules are seen first, or only, in their own namespace.
+    const owners = registry.services.namespacesOf(host);
+    if (owners.length === 1 && owners[0] === namespace && !forSome) this.special.delete(id);
     else this.special.set(id, namespace);
+  }
+
+  private forgetHost(id: string): void {
+    const host = this.hosts.get(id);
+    if (host === undefined) return;
+    this.hosts.delete(id);
+    const rules = this.rules.get(host);
+    rules?.delete(id);
+    if (rules?.size === 0) this.rules.delete(host);
   }
 
   private mark(id: string, restricted: boolean): void {

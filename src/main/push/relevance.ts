@@ -24,6 +24,8 @@ export class RelevanceIndex {
   private readonly counts = new Map<string, number>();
   /** Services whose clusters hold endpoints that have a locality. */
   private readonly located = new Set<string>();
+  /** Rules that send clients of a locality to some localities only, and so not to hosts without one. */
+  private readonly distributing = new Set<string>();
   private readonly namespaces = new NamespaceClassIndex();
   private known: Relevance = {
     labels: new Set(),
@@ -41,6 +43,7 @@ export class RelevanceIndex {
     if (!change) {
       this.byObject.clear();
       this.counts.clear();
+      this.distributing.clear();
       for (const kind of KINDS) {
         for (const object of registry.objects.all<ConfigObject & MeshObject>(kind)) this.take(keyOf(object), object);
       }
@@ -56,7 +59,8 @@ export class RelevanceIndex {
       }
     }
     const labels = new Set([...this.counts.keys(), ...meshLabels(registry.mesh)]);
-    const clusterLocality = this.located.size > 0;
+    const distributes = this.distributing.size > 0 || distributed(registry.mesh.mesh.localityLbSetting);
+    const clusterLocality = this.located.size > 0 || distributes;
     this.namespaces.update(registry, change);
     const namespaces = this.namespaces.current();
     const before = this.known;
@@ -85,6 +89,11 @@ export class RelevanceIndex {
     if (labels.length === 0) this.byObject.delete(id);
     else this.byObject.set(id, labels);
     for (const label of labels) this.count(label, 1);
+    const distributes =
+      object?.kind === "DestinationRule" &&
+      policiesOf(object.spec as Networking_DestinationRule).some((p) => balancers(p).some(distributesBy));
+    if (distributes) this.distributing.add(id);
+    else this.distributing.delete(id);
   }
 
   private count(label: string, step: 1 | -1): void {
@@ -121,8 +130,7 @@ function labelsOf(object: ConfigObject): string[] {
     case "DestinationRule": {
       const spec = object.spec as Networking_DestinationRule;
       add(spec.workloadSelector?.matchLabels);
-      const policies = [spec.trafficPolicy, ...(spec.subsets ?? []).map((s) => s.trafficPolicy)];
-      for (const label of policies.flatMap(policyLabels)) out.add(label);
+      for (const label of policiesOf(spec).flatMap(policyLabels)) out.add(label);
       break;
     }
     case "VirtualService": {
@@ -137,9 +145,26 @@ function labelsOf(object: ConfigObject): string[] {
   return [...out];
 }
 
-function policyLabels(policy: Networking_TrafficPolicy | undefined): string[] {
-  const settings = [policy?.loadBalancer, ...(policy?.portLevelSettings ?? []).map((p) => p.loadBalancer)];
-  return settings.flatMap((lb) => [
+type Policy = Networking_TrafficPolicy;
+
+function policiesOf(spec: Networking_DestinationRule): (Policy | undefined)[] {
+  return [spec.trafficPolicy, ...(spec.subsets ?? []).map((s) => s.trafficPolicy)];
+}
+
+function balancers(policy: Policy | undefined): Policy["loadBalancer"][] {
+  return [policy?.loadBalancer, ...(policy?.portLevelSettings ?? []).map((p) => p.loadBalancer)];
+}
+
+function distributesBy(balancer: Policy["loadBalancer"]): boolean {
+  return distributed(balancer?.localityLbSetting);
+}
+
+function distributed(setting: Pick<Networking_LocalityLoadBalancerSetting, "distribute"> | undefined): boolean {
+  return (setting?.distribute?.length ?? 0) > 0;
+}
+
+function policyLabels(policy: Policy | undefined): string[] {
+  return balancers(policy).flatMap((lb) => [
     ...priorityLabels(lb?.localityLbSetting),
     ...priorityLabels(lb?.zoneAwareLbSetting),
   ]);

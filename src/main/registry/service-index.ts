@@ -76,6 +76,11 @@ export class ServiceIndex {
     return this.byNamespace.get(key.namespace)?.get(key.hostname) ?? [];
   }
 
+  /** Namespaces with a service of this host. */
+  namespacesOf(hostname: string): string[] {
+    return [...this.byNamespace].filter(([, hosts]) => hosts.has(hostname)).map(([namespace]) => namespace);
+  }
+
   /** Services of a namespace, by host and then by age. */
   inNamespace(namespace: string): ServiceRecord[] {
     const hosts = this.byNamespace.get(namespace);

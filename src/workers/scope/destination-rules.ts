@@ -65,14 +65,16 @@ function toRule(object: ConfigObject<Networking_DestinationRule>, ctx: PushConte
 
 function newRule(object: ConfigObject<Networking_DestinationRule>, ctx: PushContext): DestinationRule {
   const { spec, meta } = object;
-  const selector = spec.workloadSelector?.matchLabels;
+  const selector = isEmptyLabels(spec.workloadSelector?.matchLabels) ? null : spec.workloadSelector!.matchLabels!;
+  // A rule for some workloads is for those of its own namespace, whatever it exports.
+  const exportTo = selector ? ["."] : spec.exportTo;
   return {
     host: resolveShortName(spec.host ?? "", meta.namespace, ctx.mesh.domainSuffix),
     spec,
     namespace: meta.namespace,
     name: meta.name,
-    exportTo: exportToOf(spec.exportTo, meta.namespace, ctx.mesh.mesh.defaultDestinationRuleExportTo),
-    selector: isEmptyLabels(selector) ? null : selector!,
+    exportTo: exportToOf(exportTo, meta.namespace, ctx.mesh.mesh.defaultDestinationRuleExportTo),
+    selector,
   };
 }
 

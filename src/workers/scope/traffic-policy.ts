@@ -52,14 +52,20 @@ function atPort(policy: Networking_TrafficPolicy | undefined, port: number): Res
   };
 }
 
-/** A subset's settings replace the rule's one by one. */
+/** A subset's settings replace the rule's one by one, those of a port in it all of them that a port can have. */
 function override(base: ResolvedPolicy, subset: Networking_TrafficPolicy, port: number): ResolvedPolicy {
   const own = subset.portLevelSettings?.find((p) => p.port?.number === port);
+  const { connectionPool, outlierDetection, loadBalancer, tls } = own ?? {
+    connectionPool: subset.connectionPool ?? base.connectionPool,
+    outlierDetection: subset.outlierDetection ?? base.outlierDetection,
+    loadBalancer: subset.loadBalancer ?? base.loadBalancer,
+    tls: subset.tls ?? base.tls,
+  };
   return {
-    connectionPool: own?.connectionPool ?? subset.connectionPool ?? base.connectionPool,
-    outlierDetection: own?.outlierDetection ?? subset.outlierDetection ?? base.outlierDetection,
-    loadBalancer: own?.loadBalancer ?? subset.loadBalancer ?? base.loadBalancer,
-    tls: own?.tls ?? subset.tls ?? base.tls,
+    connectionPool,
+    outlierDetection,
+    loadBalancer,
+    tls,
     tunnel: subset.tunnel ?? base.tunnel,
     proxyProtocol: subset.proxyProtocol ?? base.proxyProtocol,
     retryBudget: subset.retryBudget ?? base.retryBudget,

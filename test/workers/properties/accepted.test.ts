@@ -97,9 +97,7 @@ function tlsRoute(name: string, sni: string, destination: string): object {
   return doc("VirtualService", name, { hosts: [sni], gateways: ["gw"], tls: [route] }, { age: name === "one" ? 1 : 2 });
 }
 
-test("of two VirtualServices for one name of a server that passes TLS on, the older one counts", {
-  todo: "gateway-listeners.ts makes a chain for each of them, with the same match",
-}, () => {
+test("of two VirtualServices for one name of a server that passes TLS on, the older one counts", () => {
   const server = { port: PASSTHROUGH, hosts: ["*"], tls: { mode: "PASSTHROUGH" } };
   const routes = [tlsRoute("two", "x.example.com", "b"), tlsRoute("one", "x.example.com", "a")];
   const listeners = show(meshOf([host("a"), host("b"), gateway([server]), ...routes]), "LDS", ROUTER);
@@ -109,9 +107,7 @@ test("of two VirtualServices for one name of a server that passes TLS on, the ol
   });
 });
 
-test("a name of a server that ends TLS isn't passed on by another one", {
-  todo: "gateway-listeners.ts looks at the names of servers only, not at those of TLS routes",
-}, () => {
+test("a name of a server that ends TLS isn't passed on by another one", () => {
   const ends = {
     port: { number: 443, name: "https", protocol: "HTTPS" },
     hosts: ["x.example.com"],

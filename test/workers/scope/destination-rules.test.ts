@@ -67,9 +67,7 @@ test("a rule for some workloads goes before one for all, and others don't get it
   assert.equal(timeoutFor([some]), NONE);
 });
 
-test("a rule for some workloads doesn't cross the border of its namespace", {
-  todo: "destination-rules.ts exports rules with a workloadSelector like all others",
-}, () => {
+test("a rule for some workloads doesn't cross the border of its namespace", () => {
   const some = rule(1, "shop", { workloadSelector: { matchLabels: { app: "x" } } });
   assert.equal(timeoutFor([some], { namespace: "shop", labels: { app: "x" } }), "1s");
   assert.equal(timeoutFor([some], { labels: { app: "x" } }), NONE);
@@ -132,9 +130,7 @@ test("settings of another port change nothing", () => {
   });
 });
 
-test("settings of a port in a subset leave nothing of the subset's and the rule's", {
-  todo: "traffic-policy.ts lets a subset's port inherit what it doesn't set",
-}, () => {
+test("settings of a port in a subset leave nothing of the subset's and the rule's", () => {
   const portLevelSettings = [{ port: { number: 80 }, connectionPool: POOL }];
   const policy = { outlierDetection: OUTLIER };
   assertLike(subsetCluster(policy, { loadBalancer: { simple: "RANDOM" }, portLevelSettings }), {

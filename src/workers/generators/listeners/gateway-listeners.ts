@@ -25,6 +25,7 @@ import {
   proxyProtocol,
   tlsInspector,
 } from "./filter-chain.ts";
+import { withoutClashes } from "./gateway-clashes.ts";
 import { gatewayTlsSocket } from "./gateway-tls.ts";
 import { listenOn, perSocketEvent } from "./listen-address.ts";
 import { routeDestinations } from "./network-filters.ts";
@@ -64,7 +65,8 @@ function chainsOf(input: GenerateInput, scope: ProxyScope, own: GatewayListener)
   const first = own.servers[0]!;
   // Servers without TLS share one chain: routes tell their hosts apart.
   if (isHttp(first.protocol) && !endsTls(first.server)) return [timed(input, chainOf([manager(input, own, first)]))];
-  return own.servers.flatMap((server) => {
+  const ending: FilterChain[] = [];
+  const chains = own.servers.flatMap((server) => {
     if (server.server.tls?.mode === "AUTO_PASSTHROUGH") return autoPassthrough(input, scope, server);
     if (!endsTls(server.server)) return l4Chains(input, scope, server);
     const http = server.protocol === "HTTPS";
@@ -72,11 +74,14 @@ function chainsOf(input: GenerateInput, scope: ProxyScope, own: GatewayListener)
     const names = sniNames(server.hosts.map((h) => h.host));
     const exchange = server.server.tls?.mode === "ISTIO_MUTUAL" && !http ? metadataExchange(input) : [];
     const ended = http ? [[manager(input, own, server)]] : tcpDestinations(input, scope, server);
-    return ended.map((filters) => {
+    const made = ended.map((filters) => {
       const chain = chainOf([...exchange, ...filters], { transportSocket: socket });
       return timed(input, names.length > 0 ? { ...chain, filterChainMatch: { serverNames: names } } : chain);
     });
+    ending.push(...made);
+    return made;
   });
+  return withoutClashes(chains, ending);
 }
 
 function timed(input: GenerateInput, chain: FilterChain): FilterChain {
