@@ -1,5 +1,6 @@
 // Sets that are joined of others without copying. Main thread, pure.
 import type { EncodedResource, ResourceSet } from "../../shared/model/resource.ts";
+import { PairMemo } from "../../shared/pair-memo.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 
 /** A set whose list is put together only for those who want to see all of it. */
@@ -17,19 +18,9 @@ class JoinedSet implements ResourceSet {
   }
 }
 
-const pairs = new WeakMap<ResourceSet, WeakMap<ResourceSet, ResourceSet>>();
+const pairs = new PairMemo<ResourceSet, ResourceSet, ResourceSet>();
 
 /** The two sets as one: the same object for the same two. */
 export function joinSets(a: ResourceSet, b: ResourceSet): ResourceSet {
-  let bySecond = pairs.get(a);
-  if (!bySecond) {
-    bySecond = new WeakMap();
-    pairs.set(a, bySecond);
-  }
-  let joined = bySecond.get(b);
-  if (!joined) {
-    joined = new JoinedSet([a, b]);
-    bySecond.set(b, joined);
-  }
-  return joined;
+  return pairs.get(a, b, () => new JoinedSet([a, b]));
 }

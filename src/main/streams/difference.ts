@@ -2,6 +2,7 @@
 // proxies that are alike. Main thread, pure.
 import { LRUCache } from "lru-cache";
 import type { EncodedResource, ResourceSet } from "../../shared/model/resource.ts";
+import { PairMemo } from "../../shared/pair-memo.ts";
 import { Held } from "./held.ts";
 import { encodeDeltaResources, encodeSotwResources } from "./response-wire.ts";
 
@@ -68,12 +69,12 @@ export class Difference {
   }
 }
 
-const wholes = new WeakMap<Held, WeakMap<ResourceSet, Difference>>();
-const parts = new WeakMap<Held, WeakMap<ResourceSet, Difference>>();
+const wholes = new PairMemo<Held, ResourceSet, Difference>();
+const partials = new PairMemo<Held, ResourceSet, Difference>();
 
 /** Against all that a proxy is to have: whatever else it holds is removed. */
 export function wholeDifference(held: Held, set: ResourceSet): Difference {
-  return remembered(wholes, held, set, () => {
+  return wholes.get(held, set, () => {
     const joined = joinedDifference(held, set);
     if (joined) return joined;
     const names = new Set(set.resources.map((resource) => resource.name));
@@ -101,31 +102,12 @@ function joinedDifference(held: Held, set: ResourceSet): Difference | undefined 
  * held value and set say it all.
  */
 export function partialDifference(held: Held, set: ResourceSet, asked: readonly string[]): Difference {
-  return remembered(parts, held, set, () => {
+  return partials.get(held, set, () => {
     if (set.resources.length === asked.length) return new Difference(held, set, [], false);
     const names = new Set(set.resources.map((resource) => resource.name));
     const removed = asked.filter((name) => !names.has(name) && held.get(name) !== undefined);
     return new Difference(held, set, removed, false);
   });
-}
-
-function remembered(
-  memo: WeakMap<Held, WeakMap<ResourceSet, Difference>>,
-  held: Held,
-  set: ResourceSet,
-  make: () => Difference,
-): Difference {
-  let bySet = memo.get(held);
-  if (!bySet) {
-    bySet = new WeakMap();
-    memo.set(held, bySet);
-  }
-  let difference = bySet.get(set);
-  if (!difference) {
-    difference = make();
-    bySet.set(set, difference);
-  }
-  return difference;
 }
 
 /** Bodies are shared by proxies that are alike, which are served soon after each other: the latest are enough. */
@@ -155,22 +137,14 @@ export function sotwBody(set: ResourceSet): Body {
   return [bodyOf(sotwBodies, set, () => encodeSotwResources(set.type, set.resources))];
 }
 
-const unions = new WeakMap<ResourceSet, WeakMap<ResourceSet, ResourceSet>>();
+const unions = new PairMemo<ResourceSet, ResourceSet, ResourceSet>();
 
 /** A new set together with what only the old one has: the state of the world while removals are held back. */
 export function unionOf(set: ResourceSet, old: ResourceSet): ResourceSet {
-  let byOld = unions.get(set);
-  if (!byOld) {
-    byOld = new WeakMap();
-    unions.set(set, byOld);
-  }
-  let union = byOld.get(old);
-  if (!union) {
+  return unions.get(set, old, () => {
     const names = new Set(set.resources.map((resource) => resource.name));
-    union = { type: set.type, resources: [...set.resources, ...old.resources.filter((r) => !names.has(r.name))] };
-    byOld.set(old, union);
-  }
-  return union;
+    return { type: set.type, resources: [...set.resources, ...old.resources.filter((r) => !names.has(r.name))] };
+  });
 }
 
 const filtered = new WeakMap<ResourceSet, Map<string, ResourceSet>>();

@@ -1,5 +1,6 @@
 // What a proxy has of one type, as an immutable value that proxies with equal content share. Main thread, pure.
 import type { EncodedResource, ResourceSet } from "../../shared/model/resource.ts";
+import { PairMemo } from "../../shared/pair-memo.ts";
 
 /** Changes on top of a base until they are worth a base of their own. */
 const MAX_OVERLAY = 64;
@@ -111,19 +112,9 @@ export class Held {
 }
 
 const ofSets = new WeakMap<ResourceSet, Held>();
-const forgotten = new WeakMap<Held, WeakMap<readonly string[], Held>>();
+const forgotten = new PairMemo<Held, readonly string[], Held>();
 
 /** As `without`, remembered for lists that several proxies share. */
 export function forget(held: Held, names: readonly string[]): Held {
-  let byNames = forgotten.get(held);
-  if (!byNames) {
-    byNames = new WeakMap();
-    forgotten.set(held, byNames);
-  }
-  let out = byNames.get(names);
-  if (!out) {
-    out = held.without(names);
-    byNames.set(names, out);
-  }
-  return out;
+  return forgotten.get(held, names, () => held.without(names));
 }

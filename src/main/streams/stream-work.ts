@@ -3,6 +3,7 @@
 import { errorCode, errorMessage, MizzenError } from "../../shared/errors.ts";
 import type { GeneratorKind, ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { ResourceSet, ResourceWant } from "../../shared/model/resource.ts";
+import { PairMemo } from "../../shared/pair-memo.ts";
 import { WILDCARD_TYPES } from "../../shared/xds-types.ts";
 import type { PublishedSnapshot, ResourceProvider } from "../push/contracts.ts";
 import { partialDifference, subsetOf, wholeDifference } from "./difference.ts";
@@ -125,22 +126,16 @@ export function takeFollowing(out: Outgoing[], endpoints: Watch | undefined): Ta
   };
 }
 
-const omitted = new WeakMap<ResourceSet, WeakMap<readonly string[], ResourceSet>>();
+const omitted = new PairMemo<ResourceSet, readonly string[], ResourceSet>();
 
 /** What goes out but for some names, which stay as the proxy has them. */
 export function withoutNames(out: Outgoing, names: readonly string[]): Outgoing {
   const gone = new Set(names);
   if (names.length === 0 || !out.difference.changedNames.some((name) => gone.has(name))) return out;
-  let byNames = omitted.get(out.set);
-  if (!byNames) {
-    byNames = new WeakMap();
-    omitted.set(out.set, byNames);
-  }
-  let set = byNames.get(names);
-  if (!set) {
-    set = { type: out.set.type, resources: out.set.resources.filter((resource) => !gone.has(resource.name)) };
-    byNames.set(names, set);
-  }
+  const set = omitted.get(out.set, names, () => ({
+    type: out.set.type,
+    resources: out.set.resources.filter((resource) => !gone.has(resource.name)),
+  }));
   const asked = (out.names ?? out.watch.names.sorted).filter((name) => !gone.has(name));
   return { ...out, set, names: asked, difference: partialDifference(out.watch.held, set, asked) };
 }
