@@ -17,8 +17,10 @@ export type ErrorCode =
   | "MIZZEN_ERR_WORKER_LOST"
   /** A proxy's node cannot be understood. */
   | "MIZZEN_ERR_NODE"
-  /** A proxy's request breaks the xDS protocol or a limit. */
+  /** A proxy's request breaks the xDS protocol. */
   | "MIZZEN_ERR_PROTOCOL"
+  /** A proxy's request is longer than `ISTIO_GPRC_MAXRECVMSGSIZE`. */
+  | "MIZZEN_ERR_TOO_LARGE"
   /** The server is shutting down. */
   | "MIZZEN_ERR_DRAINING";
 

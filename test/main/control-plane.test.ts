@@ -190,7 +190,9 @@ test("streams that break the protocol end with a clear status", async () => {
   await garbage.close();
   const large = new FakeEnvoy({ target: control.grpc, variant: "sotw" });
   large.call.write(Buffer.alloc(5 * 1024 * 1024));
-  assert.equal((await large.whenEnded()).code, grpc.status.RESOURCE_EXHAUSTED);
+  const { code, details } = await large.whenEnded();
+  assert.equal(code, grpc.status.RESOURCE_EXHAUSTED);
+  assert.match(details, /a message of 5242880 bytes; 4194304 are allowed/);
   await large.close();
 });
 
@@ -210,6 +212,18 @@ test("a gRPC client that asks for names gets answers or silence, and never ends 
     await proxy.close();
   }
 });
+
+for (const compression of [grpc.compressionAlgorithms.gzip, grpc.compressionAlgorithms.deflate]) {
+  test(`requests may be compressed (${grpc.compressionAlgorithms[compression]})`, async () => {
+    const proxy = new FakeEnvoy({ target: control.grpc, variant: "sotw", compression });
+    try {
+      await proxy.start(["80"]);
+      assert.equal(proxy.state.get("CDS")?.has(CLUSTER_ONE), true);
+    } finally {
+      await proxy.close();
+    }
+  });
+}
 
 test("new streams wait their turn, and are refused when there are too many", async () => {
   const small = await startTestControlPlane({ configDir: folder, env: { PILOT_MAX_REQUESTS_PER_SECOND: "4" } });

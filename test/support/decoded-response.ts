@@ -1,5 +1,7 @@
 // Discovery responses, decoded for tests: resource names with their content.
+import assert from "node:assert/strict";
 import protobuf from "protobufjs/minimal.js";
+import type { ResponseMessage } from "../../src/main/streams/response-wire.ts";
 import { envoy } from "../../src/shared/gen/discovery.js";
 import { type XdsType, xdsTypeOf } from "../../src/shared/xds-types.ts";
 
@@ -70,4 +72,13 @@ function firstString(bytes: Uint8Array): string {
     reader.skipType(tag & 7);
   }
   return "";
+}
+
+/** The bytes of a message, without gRPC's prefix, which is checked. */
+export function unframed(message: ResponseMessage): Uint8Array {
+  const frame = Buffer.concat(message.frame());
+  assert.equal(frame[0], 0, "not compressed");
+  assert.equal(frame.readUInt32BE(1), frame.length - 5);
+  assert.equal(message.byteLength, frame.length - 5);
+  return frame.subarray(5);
 }

@@ -17,6 +17,8 @@ export interface FakeEnvoyOptions {
   readonly sendNode?: boolean;
   /** Credentials of a TLS server; plain text when absent. */
   readonly credentials?: grpc.ChannelCredentials;
+  /** How requests are compressed; not at all when absent. */
+  readonly compression?: grpc.compressionAlgorithms;
 }
 
 interface Waiting {
@@ -51,6 +53,7 @@ export class FakeEnvoy {
     this.autoAck = options.autoAck ?? true;
     this.client = new grpc.Client(options.target, options.credentials ?? grpc.credentials.createInsecure(), {
       "grpc.max_receive_message_length": -1,
+      ...(options.compression === undefined ? {} : { "grpc.default_compression_algorithm": options.compression }),
     });
     const method = options.variant === "sotw" ? "StreamAggregatedResources" : "DeltaAggregatedResources";
     const path = `/envoy.service.discovery.v3.AggregatedDiscoveryService/${method}`;

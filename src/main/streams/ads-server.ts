@@ -1,8 +1,9 @@
 // The gRPC server with the aggregated discovery service, in both variants. Main thread.
 import * as grpc from "@grpc/grpc-js";
-import { errorCode, errorMessage, MizzenError } from "../../shared/errors.ts";
+import { type ErrorCode, errorCode, errorMessage, MizzenError } from "../../shared/errors.ts";
 import type { ListenAddress } from "../config/options.ts";
 import type { Logger } from "../telemetry/log.ts";
+import { type AdsCall, CallStream } from "./call-stream.ts";
 import { MAX_NODE_BYTES, readIdentity } from "./proxy-identity.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { type DeltaRequest, decodeDeltaRequest, decodeSotwRequest, type SotwRequest } from "./request-wire.ts";
@@ -32,13 +33,15 @@ const MAX_STREAM_WAIT_MS = 1_000;
 /** Time that a connection has to end by itself once it is too old. */
 const CONNECTION_AGE_GRACE_MS = 10_000;
 
-type Call = grpc.ServerDuplexStream<Buffer, ResponseMessage>;
+/** Errors that the proxy made, and what its stream ends with. */
+const CALLERS_FAULT: Partial<Record<ErrorCode, grpc.status>> = {
+  MIZZEN_ERR_NODE: grpc.status.INVALID_ARGUMENT,
+  MIZZEN_ERR_PROTOCOL: grpc.status.INVALID_ARGUMENT,
+  MIZZEN_ERR_TOO_LARGE: grpc.status.RESOURCE_EXHAUSTED,
+};
 
-const identity = (bytes: Buffer): Buffer => bytes;
-/** grpc-js copies a message into a frame of its own, and asks for nothing but its length and `copy`. */
-const serialize = (message: ResponseMessage): Buffer => message as unknown as Buffer;
-const notForServers = (): never => {
-  throw new MizzenError("MIZZEN_ERR_INVARIANT", "the server doesn't decode responses");
+const framedElsewhere = (): never => {
+  throw new MizzenError("MIZZEN_ERR_INVARIANT", "messages of ADS are read and written by CallStream");
 };
 
 function method(name: string): grpc.MethodDefinition<Buffer, ResponseMessage> {
@@ -46,14 +49,13 @@ function method(name: string): grpc.MethodDefinition<Buffer, ResponseMessage> {
     path: `/envoy.service.discovery.v3.AggregatedDiscoveryService/${name}`,
     requestStream: true,
     responseStream: true,
-    requestSerialize: identity,
-    requestDeserialize: identity,
-    responseSerialize: serialize,
-    responseDeserialize: notForServers,
+    requestSerialize: framedElsewhere,
+    requestDeserialize: framedElsewhere,
+    responseSerialize: framedElsewhere,
+    responseDeserialize: framedElsewhere,
   };
 }
 
-/** Messages are Buffers on both sides: bodies were encoded by the workers, and are only passed on. */
 const ADS = {
   StreamAggregatedResources: method("StreamAggregatedResources"),
   DeltaAggregatedResources: method("DeltaAggregatedResources"),
@@ -66,7 +68,7 @@ export class AdsServer {
   private readonly streams: StreamSet;
   private readonly deps: SessionDeps;
   private readonly rate: RateLimit;
-  private readonly calls = new Set<Call>();
+  private readonly calls = new Set<AdsCall>();
   private connections = 0;
   private draining = false;
 
@@ -91,8 +93,8 @@ export class AdsServer {
         : {}),
     });
     this.server.addService(ADS, {
-      StreamAggregatedResources: (call: Call) => this.accept(call, "sotw"),
-      DeltaAggregatedResources: (call: Call) => this.accept(call, "delta"),
+      StreamAggregatedResources: (call: AdsCall) => this.accept(call, "sotw"),
+      DeltaAggregatedResources: (call: AdsCall) => this.accept(call, "delta"),
     });
   }
 
@@ -131,7 +133,7 @@ export class AdsServer {
     });
   }
 
-  private accept(call: Call, variant: StreamVariant): void {
+  private accept(call: AdsCall, variant: StreamVariant): void {
     const refuse = (code: grpc.status, reason: string): void => {
       this.options.onRefused?.(reason);
       this.options.log.warn({ peer: call.getPeer(), reason }, "stream refused");
@@ -147,57 +149,67 @@ export class AdsServer {
       return;
     }
 
-    const stream = new CallState(call);
-    this.calls.add(call);
     const ended = (): void => {
       this.calls.delete(call);
-      if (stream.session) {
-        this.streams.delete(stream.session);
-        stream.session.close();
-        stream.session = undefined;
+      stream.stop();
+      if (state.session) {
+        this.streams.delete(state.session);
+        state.session.close();
+        state.session = undefined;
       }
     };
-    call.on("cancelled", ended);
-    call.on("close", ended);
-    call.on("error", (error: Error) => {
+    const broken = (error: Error): void => {
       this.options.log.debug({ peer: call.getPeer(), reason: errorMessage(error) }, "stream broken");
       ended();
-    });
-    call.on("end", () => {
-      ended();
-      call.end();
-    });
-    call.on("drain", () => stream.session?.drained());
-
-    const onMessage = (message: Buffer): void => {
-      this.options.onRequest?.(message.length);
-      try {
-        this.message(stream, variant, message);
-      } catch (error) {
-        const code = errorCode(error, "MIZZEN_ERR_INVARIANT");
-        const caller = code === "MIZZEN_ERR_NODE" || code === "MIZZEN_ERR_PROTOCOL";
-        if (!caller) this.options.log.error({ peer: call.getPeer(), error: errorMessage(error) }, "request failed");
-        ended();
-        refuse(caller ? grpc.status.INVALID_ARGUMENT : grpc.status.INTERNAL, errorMessage(error));
-      }
     };
-    if (wait === 0) call.on("data", onMessage);
+    const refused = (error: unknown): void => {
+      const status = CALLERS_FAULT[errorCode(error, "MIZZEN_ERR_INVARIANT")];
+      if (status === undefined)
+        this.options.log.error({ peer: call.getPeer(), error: errorMessage(error) }, "request failed");
+      ended();
+      refuse(status ?? grpc.status.INTERNAL, errorMessage(error));
+    };
+    const stream = new CallStream(call, this.options.maxRecvBytes, {
+      message: (bytes) => {
+        this.options.onRequest?.(bytes.length);
+        try {
+          this.message(state, bytes);
+        } catch (error) {
+          refused(error);
+        }
+      },
+      malformed: refused,
+      ended: () => {
+        ended();
+        call.end();
+      },
+      broken,
+      drained: () => state.session?.drained(),
+    });
+    const state: CallState = { call, variant, stream, session: undefined };
+    this.calls.add(call);
+    call.on("cancelled", ended);
+    call.on("close", ended);
+    call.on("error", broken);
+    if (wait === 0) stream.read();
     else {
-      const timer = setTimeout(() => call.on("data", onMessage), wait);
+      const timer = setTimeout(() => stream.read(), wait);
       call.on("close", () => clearTimeout(timer));
       call.on("cancelled", () => clearTimeout(timer));
     }
   }
 
-  private message(stream: CallState, variant: StreamVariant, message: Buffer): void {
+  private message(state: CallState, message: Buffer): void {
     const request =
-      variant === "sotw" ? decodeSotwRequest(message, stream.session?.repeatedNames()) : decodeDeltaRequest(message);
-    stream.session ??= this.connect(stream.call, variant, request.node);
-    if (variant === "sotw") stream.session.sotwRequest(request as SotwRequest);
-    else stream.session.deltaRequest(request as DeltaRequest);
+      state.variant === "sotw"
+        ? decodeSotwRequest(message, state.session?.repeatedNames())
+        : decodeDeltaRequest(message);
+    state.session ??= this.connect(state, request.node);
+    if (state.variant === "sotw") state.session.sotwRequest(request as SotwRequest);
+    else state.session.deltaRequest(request as DeltaRequest);
   }
 
-  private connect(call: Call, variant: StreamVariant, node: Uint8Array | undefined): StreamSession {
+  private connect({ call, variant, stream }: CallState, node: Uint8Array | undefined): StreamSession {
     if (!node) {
       throw new MizzenError("MIZZEN_ERR_NODE", `the first request has no node (of at most ${MAX_NODE_BYTES} bytes)`);
     }
@@ -211,7 +223,7 @@ export class AdsServer {
         connectedAt: Date.now(),
       },
       {
-        send: (message) => call.write(message),
+        send: (message) => stream.write(message),
         end: (reason) => fail(call, grpc.status.INTERNAL, reason.message),
       },
       this.deps,
@@ -222,16 +234,14 @@ export class AdsServer {
 }
 
 /** A call with the session that its first request began. */
-class CallState {
-  readonly call: Call;
+interface CallState {
+  readonly call: AdsCall;
+  readonly variant: StreamVariant;
+  readonly stream: CallStream;
   session: StreamSession | undefined;
-
-  constructor(call: Call) {
-    this.call = call;
-  }
 }
 
 /** Ends a call with a status, as grpc-js wants it. */
-function fail(call: Call, code: grpc.status, details: string): void {
+function fail(call: AdsCall, code: grpc.status, details: string): void {
   call.emit("error", { code, details, message: details });
 }

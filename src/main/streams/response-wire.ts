@@ -60,10 +60,11 @@ export function encodeDeltaResources(type: XdsType, resources: readonly EncodedR
   return out.finish();
 }
 
-/**
- * A response's head and its resources, in pieces that are shared by streams. It has what grpc-js asks of a serialized message,
- * which is copied into its frame once.
- */
+/** Pieces that together have no more than this are copied into one: a write of its own costs more. */
+const COPY_BYTES = 8 * 1024;
+const PREFIX_BYTES = 5;
+
+/** A response's head and its resources, in pieces that are shared by streams. */
 export class ResponseMessage {
   readonly byteLength: number;
   private readonly head: Uint8Array;
@@ -75,14 +76,20 @@ export class ResponseMessage {
     this.byteLength = resources.reduce((sum, piece) => sum + piece.length, head.length);
   }
 
-  /** Copies all of it to a place in `target`. */
-  copy(target: Uint8Array, at: number): void {
-    target.set(this.head, at);
-    at += this.head.length;
+  /** The message as gRPC frames it, in pieces to be written in this order. The large ones are shared: nobody may change them. */
+  frame(): readonly Uint8Array[] {
+    const whole = this.byteLength <= COPY_BYTES;
+    const first = Buffer.allocUnsafe(PREFIX_BYTES + (whole ? this.byteLength : this.head.length));
+    first[0] = 0;
+    first.writeUInt32BE(this.byteLength, 1);
+    first.set(this.head, PREFIX_BYTES);
+    if (!whole) return [first, ...this.resources];
+    let at = PREFIX_BYTES + this.head.length;
     for (const piece of this.resources) {
-      target.set(piece, at);
+      first.set(piece, at);
       at += piece.length;
     }
+    return [first];
   }
 }
 

@@ -100,7 +100,7 @@ export class StreamSession implements QueueJob, ProxyStream {
   /** The proxy reads again. */
   drained(): void {
     this.blocked = false;
-    this.wake();
+    if ([...this.watches.values()].some(hasWork)) this.wake();
   }
 
   close(): void {

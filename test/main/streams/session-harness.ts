@@ -7,7 +7,12 @@ import type { DeltaRequest, ErrorDetail, SotwRequest } from "../../../src/main/s
 import type { StreamObserver, StreamVariant } from "../../../src/main/streams/stream-observer.ts";
 import { StreamSession } from "../../../src/main/streams/stream-session.ts";
 import { TYPE_URL, type XdsType } from "../../../src/shared/xds-types.ts";
-import { type DecodedResponse, decodeDeltaResponse, decodeSotwResponse } from "../../support/decoded-response.ts";
+import {
+  type DecodedResponse,
+  decodeDeltaResponse,
+  decodeSotwResponse,
+  unframed,
+} from "../../support/decoded-response.ts";
 import type { Contents, FakeMesh } from "../../support/fake-mesh.ts";
 
 /** What the streams told their observer, one line each. */
@@ -104,8 +109,7 @@ export class ProxyDouble {
       { connectionId: `${id}-1`, variant, identity, peer: "test", connectedAt: 0 },
       {
         send: (message) => {
-          const bytes = new Uint8Array(message.byteLength);
-          message.copy(bytes, 0);
+          const bytes = unframed(message);
           const response = decode(bytes);
           this.inbox.push(response);
           this.last.set(response.type, response);

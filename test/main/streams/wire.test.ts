@@ -8,13 +8,13 @@ import {
   encodeControlPlane,
   encodeDeltaResources,
   encodeSotwResources,
-  type ResponseMessage,
   sotwResponse,
 } from "../../../src/main/streams/response-wire.ts";
 import { MizzenError } from "../../../src/shared/errors.ts";
 import { envoy } from "../../../src/shared/gen/discovery.js";
 import type { EncodedResource } from "../../../src/shared/model/resource.ts";
 import { TYPE_URL } from "../../../src/shared/xds-types.ts";
+import { unframed } from "../../support/decoded-response.ts";
 
 const { DiscoveryRequest, DeltaDiscoveryRequest, DiscoveryResponse, DeltaDiscoveryResponse } =
   envoy.service.discovery.v3;
@@ -127,12 +127,6 @@ test("requests that are no messages are refused, unknown fields are not", () => 
   assert.equal(decodeSotwRequest(Buffer.from([0xa0, 0x06, 0x01])).typeUrl, "");
 });
 
-function bytesOf(message: ResponseMessage): Uint8Array {
-  const bytes = new Uint8Array(message.byteLength);
-  message.copy(bytes, 0);
-  return bytes;
-}
-
 test("responses", () => {
   const resource: fc.Arbitrary<EncodedResource> = fc.record(
     {
@@ -154,7 +148,7 @@ test("responses", () => {
       fc.array(text),
       (resources, version, nonce, removed) => {
         const header = { type: "RDS" as const, version, nonce, controlPlane };
-        const sotw = DiscoveryResponse.decode(bytesOf(sotwResponse(header, [encodeSotwResources("RDS", resources)])));
+        const sotw = DiscoveryResponse.decode(unframed(sotwResponse(header, [encodeSotwResources("RDS", resources)])));
         assert.equal(sotw.versionInfo, version);
         assert.equal(sotw.nonce, nonce);
         assert.equal(sotw.typeUrl, TYPE_URL.RDS);
@@ -166,7 +160,7 @@ test("responses", () => {
         });
 
         const delta = DeltaDiscoveryResponse.decode(
-          bytesOf(deltaResponse(header, [encodeDeltaResources("RDS", resources)], removed)),
+          unframed(deltaResponse(header, [encodeDeltaResources("RDS", resources)], removed)),
         );
         assert.equal(delta.systemVersionInfo, version);
         assert.equal(delta.nonce, nonce);
