@@ -8,6 +8,7 @@ import { WILDCARD_TYPES } from "../../shared/xds-types.ts";
 import type { PublishedSnapshot, ResourceProvider } from "../push/contracts.ts";
 import { partialDifference, subsetOf, wholeDifference } from "./difference.ts";
 import { forget } from "./held.ts";
+import type { NameSet } from "./name-sets.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { markDirty, type Watch } from "./watch.ts";
 
@@ -28,6 +29,9 @@ export interface Answered extends Taken {
   readonly set: ResourceSet;
 }
 
+/** The same list for all proxies that are affected alike, so that the provider knows the question. */
+const askedFor = new PairMemo<NameSet, ReadonlySet<string>, readonly string[]>();
+
 /** Takes out what a watch has to look at; undefined when the proxy asks for none of it. */
 export function takeWork(watch: Watch, generator: GeneratorKind): Taken | undefined {
   const { type, dirty, mustRespond, epoch } = watch;
@@ -43,7 +47,7 @@ export function takeWork(watch: Watch, generator: GeneratorKind): Taken | undefi
   }
   if (dirty === "all" || dirty === undefined)
     return { ...base, want: { type, names: watch.names.sorted }, names: null };
-  const names = [...dirty].filter((name) => watch.names.has(name)).sort();
+  const names = askedFor.get(watch.names, dirty, () => [...dirty].filter((name) => watch.names.has(name)).sort());
   if (names.length === 0 && !mustRespond) return undefined;
   return { ...base, want: { type, names }, names };
 }

@@ -1,6 +1,7 @@
 // The state of one type on one stream: what is asked for, what was sent, what was acknowledged. Main thread, no I/O.
 import type { PushVersion } from "../../shared/ids.ts";
 import type { ResourceSet } from "../../shared/model/resource.ts";
+import { PairMemo } from "../../shared/pair-memo.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import type { AffectedNames } from "../push/contracts.ts";
 import { Held } from "./held.ts";
@@ -38,7 +39,7 @@ export interface Watch {
   nacked: { readonly response: SentResponse; readonly error: ErrorDetail } | undefined;
   /** True from `sent` until the proxy has acknowledged or refused it: at most one response is under way. */
   outstanding: boolean;
-  /** What may differ from `held`; undefined when nothing does. */
+  /** What may differ from `held`; undefined when nothing does. Proxies share the set: it is replaced, never changed. */
   dirty: AffectedNames | undefined;
   /** A response is due even when there is nothing in it. */
   mustRespond: boolean;
@@ -85,14 +86,19 @@ export function markDirty(watch: Watch, affected: AffectedNames): void {
     watch.dirty = "all";
     return;
   }
-  let dirty: Set<string> | undefined;
-  const [few, many] = affected.size < watch.names.size ? [affected, watch.names] : [watch.names, affected];
-  for (const name of few) {
-    if (!many.has(name)) continue;
-    dirty ??= new Set(watch.dirty);
-    dirty.add(name);
-  }
-  if (dirty) watch.dirty = dirty;
+  const own = ownNames.get(watch.names, affected, () => intersection(watch.names, affected));
+  if (own.size === 0) return;
+  watch.dirty = watch.dirty ? new Set([...watch.dirty, ...own]) : own;
+}
+
+/** Proxies that ask for the same names are affected alike: they share what they have to look at, and what is asked for it. */
+const ownNames = new PairMemo<NameSet, ReadonlySet<string>, ReadonlySet<string>>();
+
+function intersection(names: NameSet, affected: ReadonlySet<string>): ReadonlySet<string> {
+  const [few, many] = affected.size < names.size ? [affected, names] : [names, affected];
+  const out = new Set<string>();
+  for (const name of few) if (many.has(name)) out.add(name);
+  return out;
 }
 
 /** True when the watch has something to look at, or owes an answer. */
