@@ -1,6 +1,7 @@
 // Follows the snapshots by their steps and holds a PushContext for each version in use. Worker threads.
 import { MizzenError } from "../shared/errors.ts";
-import type { SegmentHandle, SnapshotHandle } from "../shared/snapshot/handle.ts";
+import type { SnapshotHandle } from "../shared/snapshot/handle.ts";
+import { SegmentTable } from "../shared/snapshot/segment-table.ts";
 import { PushContext } from "./context/push-context.ts";
 
 /** Versions that are kept when nobody says which are in use. */
@@ -16,9 +17,7 @@ export class SnapshotStore {
     if (this.held.has(handle.version)) return;
     const base = handle.baseVersion === 0 ? undefined : this.held.get(handle.baseVersion);
     if (handle.baseVersion !== 0 && !base) return;
-    const segments = new Map(base?.segments);
-    for (const segment of handle.changed) segments.set(segment.name, segment);
-    for (const name of handle.removed) segments.delete(name);
+    const segments = (base?.segments ?? SegmentTable.EMPTY).with(handle.changed, handle.removed);
     const touched = [...handle.changed.map((s) => s.name), ...handle.removed];
     this.held.set(handle.version, { version: handle.version, segments, base, touched, context: undefined });
     if (handle.version > this.newest) this.newest = handle.version;
@@ -60,7 +59,7 @@ export class SnapshotStore {
 
 interface Held {
   readonly version: number;
-  readonly segments: ReadonlyMap<string, SegmentHandle>;
+  readonly segments: SegmentTable;
   /** The version before; let go of once the context is built. */
   base: Held | undefined;
   readonly touched: readonly string[];

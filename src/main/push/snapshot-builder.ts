@@ -4,6 +4,7 @@ import { ISTIO_KINDS, type IstioKind } from "../../shared/model/config.ts";
 import type { RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
 import type { SegmentHandle, SnapshotHandle } from "../../shared/snapshot/handle.ts";
 import { configSegment, endpointsSegment, MESH_SEGMENT, servicesSegment } from "../../shared/snapshot/names.ts";
+import { SegmentTable } from "../../shared/snapshot/segment-table.ts";
 import { sameSegment, writeEndpoints, writeRecords } from "../../shared/snapshot/writer.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { PublishedSnapshot } from "./contracts.ts";
@@ -15,14 +16,14 @@ const SEGMENT_KINDS: readonly IstioKind[] = ISTIO_KINDS.filter(
 
 /** The whole mesh at one push version. */
 export interface MeshSnapshot extends PublishedSnapshot {
-  readonly segments: ReadonlyMap<string, SegmentHandle>;
+  readonly segments: SegmentTable;
   /** What differs from the version before: the handle that workers follow. */
   readonly step: SnapshotHandle;
 }
 
 /** A handle that needs no earlier version. */
 export function completeHandle(snapshot: MeshSnapshot): SnapshotHandle {
-  return { version: snapshot.version, baseVersion: 0, changed: [...snapshot.segments.values()], removed: [] };
+  return { version: snapshot.version, baseVersion: 0, changed: [...snapshot.segments], removed: [] };
 }
 
 /** Holds the newest snapshot and writes the next one. */
@@ -44,27 +45,21 @@ export class SnapshotBuilder {
   build(change?: RegistryChange): MeshSnapshot {
     const previous = this.latest;
     const version = pushVersion((previous?.version ?? 0) + 1);
-    const segments = new Map(previous?.segments);
+    const before = previous?.segments ?? SegmentTable.EMPTY;
     const changed: SegmentHandle[] = [];
     const removed: string[] = [];
     const put = (name: string, buffer: SharedArrayBuffer | undefined): void => {
-      const old = segments.get(name);
+      const old = before.get(name);
       if (!buffer) {
-        if (old) {
-          segments.delete(name);
-          removed.push(name);
-        }
-        return;
+        if (old) removed.push(name);
+      } else if (!old || !sameSegment(old.buffer, buffer)) {
+        changed.push({ name, version, buffer });
       }
-      if (old && sameSegment(old.buffer, buffer)) return;
-      const handle: SegmentHandle = { name, version, buffer };
-      segments.set(name, handle);
-      changed.push(handle);
     };
-    for (const [name, write] of this.writers(change, segments)) put(name, write());
+    for (const [name, write] of this.writers(change, before)) put(name, write());
     this.latest = {
       version,
-      segments,
+      segments: before.with(changed, removed),
       step: { version, baseVersion: previous?.version ?? 0, changed, removed },
     };
     return this.latest;
@@ -73,7 +68,7 @@ export class SnapshotBuilder {
   /** The segments that a change may touch, with what writes them (undefined when they are empty now). */
   private writers(
     change: RegistryChange | undefined,
-    existing: ReadonlyMap<string, SegmentHandle>,
+    existing: SegmentTable,
   ): Map<string, () => SharedArrayBuffer | undefined> {
     const out = new Map<string, () => SharedArrayBuffer | undefined>();
     const { objects, services } = this.registry;
@@ -91,7 +86,7 @@ export class SnapshotBuilder {
     };
     if (!change || change.mesh) {
       out.set(MESH_SEGMENT, () => writeRecords([this.registry.mesh]));
-      for (const name of existing.keys()) if (name !== MESH_SEGMENT) out.set(name, () => undefined);
+      for (const { name } of existing) if (name !== MESH_SEGMENT) out.set(name, () => undefined);
       for (const kind of SEGMENT_KINDS) for (const ns of objects.namespacesOf(kind)) config(kind, ns);
       for (const ns of services.namespaces()) service(ns);
       for (const key of services.endpointKeys()) endpoints(key);

@@ -6,16 +6,22 @@ import type { EndpointRecord, ServiceRecord } from "../../shared/model/service.t
 import type { SegmentHandle } from "../../shared/snapshot/handle.ts";
 import { endpointsSegment, MESH_SEGMENT, parseSegmentName } from "../../shared/snapshot/names.ts";
 import { readEndpoints, readRecords, readRecordsAgain } from "../../shared/snapshot/reader.ts";
+import type { SegmentTable } from "../../shared/snapshot/segment-table.ts";
 
 /** What an index may depend on: mesh settings, all services, all endpoints, or all objects of a kind. */
 export type Dependency = "mesh" | "services" | "endpoints" | IstioKind;
 
-/** Derived values that are carried along at most; of more, the oldest are computed again when asked for. */
-const MAX_INHERITED = 20_000;
+/** Derived values that a worker keeps; of more, those that were computed first are computed again when asked for. */
+const MAX_MEMOS = 20_000;
 
 interface Memo {
+  /** The versions of its dependencies. */
   readonly stamp: string;
   readonly value: unknown;
+  /** The last version that was seen to have the same stamp. */
+  version: number;
+  /** What it was before: while a push of the last version goes on, both are asked for in turns. */
+  readonly before: { readonly stamp: string; readonly value: unknown } | undefined;
 }
 
 const NO_ENDPOINTS: readonly EndpointRecord[] = [];
@@ -27,22 +33,17 @@ const decoded = new WeakMap<SharedArrayBuffer, unknown>();
 export class PushContext {
   readonly version: number;
   readonly mesh: MeshSettings;
-  private readonly segments: ReadonlyMap<string, SegmentHandle>;
+  private readonly segments: SegmentTable;
   /** The version at which each dependency last changed. */
   private readonly stamps: ReadonlyMap<Dependency, number>;
-  private readonly memos = new Map<string, Memo>();
-  private readonly inherited: Map<string, Memo>;
+  /** One for all versions: what is in it belongs to each version whose dependencies have its stamp. */
+  private readonly memos: Map<string, Memo>;
   /** What touched segments held before, until they are read. */
   private readonly replaced = new Map<string, SharedArrayBuffer>();
   /** Names of config segments by kind, sorted, so that iteration doesn't depend on history. */
   private readonly byKind: ReadonlyMap<Dependency, readonly string[]>;
 
-  constructor(
-    version: number,
-    segments: ReadonlyMap<string, SegmentHandle>,
-    previous: PushContext | undefined,
-    touched: readonly string[],
-  ) {
+  constructor(version: number, segments: SegmentTable, previous: PushContext | undefined, touched: readonly string[]) {
     this.version = version;
     this.segments = segments;
     const stamps = new Map<Dependency, number>(previous?.stamps);
@@ -53,25 +54,12 @@ export class PushContext {
     for (const name of touched) changed.add(dependencyOf(name));
     for (const d of changed) stamps.set(d, version);
     this.stamps = stamps;
-    this.inherited = previous ? new Map([...previous.inherited, ...previous.memos]) : new Map();
-    for (const key of this.inherited.keys()) {
-      if (this.inherited.size <= MAX_INHERITED) break;
-      this.inherited.delete(key);
-    }
+    this.memos = previous?.memos ?? new Map();
     for (const name of touched) {
       const before = previous?.segments.get(name);
       if (before) this.replaced.set(name, before.buffer);
     }
-    const byKind = new Map<Dependency, string[]>();
-    for (const name of segments.keys()) {
-      const d = dependencyOf(name);
-      if (d === "endpoints") continue;
-      const list = byKind.get(d);
-      if (list) list.push(name);
-      else byKind.set(d, [name]);
-    }
-    for (const list of byKind.values()) list.sort();
-    this.byKind = byKind;
+    this.byKind = previous ? renamed(previous.byKind, segments, touched) : namesByKind(segments);
     const mesh = segments.get(MESH_SEGMENT);
     this.mesh = mesh ? this.recordsOf<MeshSettings>(mesh)[0]! : EMPTY_MESH;
   }
@@ -137,14 +125,54 @@ export class PushContext {
   /** Something computed from the named dependencies alone, and kept for as long as none of them changes. */
   derive<T>(key: string, dependencies: readonly Dependency[], compute: () => T): T {
     const known = this.memos.get(key);
-    if (known) return known.value as T;
+    if (known?.version === this.version) return known.value as T;
     const stamp = dependencies.map((d) => this.stamps.get(d)).join();
-    const before = this.inherited.get(key);
-    const value = before?.stamp === stamp ? (before.value as T) : compute();
-    this.inherited.delete(key);
-    this.memos.set(key, { stamp, value });
+    if (known?.stamp === stamp) {
+      known.version = this.version;
+      return known.value as T;
+    }
+    if (known?.before?.stamp === stamp) return known.before.value as T;
+    const value = compute();
+    const before = known && { stamp: known.stamp, value: known.value };
+    this.memos.delete(key);
+    this.memos.set(key, { stamp, value, version: this.version, before });
+    if (this.memos.size > MAX_MEMOS) this.memos.delete(this.memos.keys().next().value!);
     return value;
   }
+}
+
+/** Names of segments by what they are, but for endpoints, which are only asked for one by one. */
+function namesByKind(segments: SegmentTable): Map<Dependency, readonly string[]> {
+  const out = new Map<Dependency, string[]>();
+  for (const { name } of segments) {
+    const d = dependencyOf(name);
+    if (d === "endpoints") continue;
+    const list = out.get(d);
+    if (list) list.push(name);
+    else out.set(d, [name]);
+  }
+  for (const list of out.values()) list.sort();
+  return out;
+}
+
+/** The same names, but for segments that came or went. */
+function renamed(
+  before: ReadonlyMap<Dependency, readonly string[]>,
+  segments: SegmentTable,
+  touched: readonly string[],
+): ReadonlyMap<Dependency, readonly string[]> {
+  let out: Map<Dependency, readonly string[]> | undefined;
+  for (const name of touched) {
+    const d = dependencyOf(name);
+    if (d === "endpoints") continue;
+    const list = (out ?? before).get(d) ?? [];
+    const had = list.includes(name);
+    const has = segments.get(name) !== undefined;
+    if (had === has) continue;
+    out ??= new Map(before);
+    out.set(d, has ? [...list, name].sort() : list.filter((other) => other !== name));
+  }
+  return out ?? before;
 }
 
 function dependencyOf(segment: string): Dependency {

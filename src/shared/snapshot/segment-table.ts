@@ -1,0 +1,52 @@
+// The segments of one snapshot by name: an immutable table whose successor shares all but what changed. Any thread, pure.
+import type { SegmentHandle } from "./handle.ts";
+
+/** A change copies one bucket for each segment that it names: some dozens of entries in a mesh of 10,000 services. */
+const BUCKETS = 512;
+
+type Bucket = ReadonlyMap<string, SegmentHandle>;
+
+/** Names to segments. A new version costs the same however many segments there are. */
+export class SegmentTable {
+  static readonly EMPTY = new SegmentTable(new Array<Bucket>(BUCKETS).fill(new Map()));
+  private readonly buckets: readonly Bucket[];
+
+  private constructor(buckets: readonly Bucket[]) {
+    this.buckets = buckets;
+  }
+
+  get(name: string): SegmentHandle | undefined {
+    return this.buckets[bucketOf(name)]!.get(name);
+  }
+
+  /** With segments put in and names taken out. */
+  with(changed: readonly SegmentHandle[], removed: readonly string[]): SegmentTable {
+    const buckets = [...this.buckets];
+    const copies = new Map<number, Map<string, SegmentHandle>>();
+    const copyFor = (name: string): Map<string, SegmentHandle> => {
+      const at = bucketOf(name);
+      let copy = copies.get(at);
+      if (!copy) {
+        copy = new Map(buckets[at]);
+        copies.set(at, copy);
+        buckets[at] = copy;
+      }
+      return copy;
+    };
+    for (const name of removed) copyFor(name).delete(name);
+    for (const segment of changed) copyFor(segment.name).set(segment.name, segment);
+    return new SegmentTable(buckets);
+  }
+
+  /** All segments, in no order that means anything. */
+  *[Symbol.iterator](): Iterator<SegmentHandle> {
+    for (const bucket of this.buckets) yield* bucket.values();
+  }
+}
+
+/** FNV-1a over the name's code units. */
+function bucketOf(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) % BUCKETS;
+}
