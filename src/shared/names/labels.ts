@@ -1,6 +1,7 @@
 // Label selection. Any thread.
 
-type Labels = Readonly<Record<string, string>>;
+/** Label names and values. */
+export type Labels = Readonly<Record<string, string>>;
 
 /** True when `labels` has every pair of `selector`. An empty selector chooses everything. */
 export function labelsMatch(selector: Labels, labels: Labels): boolean {

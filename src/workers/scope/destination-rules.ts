@@ -3,9 +3,11 @@
 import type { Networking_DestinationRule, Networking_Subset } from "../../shared/gen/istio.js";
 import type { ConfigObject } from "../../shared/model/config.ts";
 import type { ServiceRecord } from "../../shared/model/service.ts";
-import { compareSpecificity, isSubsetOf, isWildcard, resolveShortName } from "../../shared/names/hostname.ts";
+import { compareSpecificity, isSubsetOf, isWildcard } from "../../shared/names/hostname.ts";
 import { isEmptyLabels, labelsMatch } from "../../shared/names/labels.ts";
+import { ruleHost } from "../../shared/names/rule-host.ts";
 import type { PushContext } from "../context/push-context.ts";
+import { Fragments } from "../encode/fragments.ts";
 import { compareConfigs, exportToOf, isExportedTo } from "./visibility.ts";
 
 type Labels = Readonly<Record<string, string>>;
@@ -52,15 +54,11 @@ function ruleIndex(ctx: PushContext): RuleIndex {
   });
 }
 
-/** Rules by their object, so that an unchanged object is an identical rule in the next version. */
-const known = new WeakMap<object, { readonly mesh: unknown; readonly rule: DestinationRule }>();
+/** By object, so that an unchanged object is an identical rule in the next version. */
+const known = new Fragments<DestinationRule>();
 
 function toRule(object: ConfigObject<Networking_DestinationRule>, ctx: PushContext): DestinationRule {
-  const before = known.get(object);
-  if (before?.mesh === ctx.mesh) return before.rule;
-  const rule = newRule(object, ctx);
-  known.set(object, { mesh: ctx.mesh, rule });
-  return rule;
+  return known.get(object, "", [ctx.mesh], () => newRule(object, ctx));
 }
 
 function newRule(object: ConfigObject<Networking_DestinationRule>, ctx: PushContext): DestinationRule {
@@ -69,7 +67,7 @@ function newRule(object: ConfigObject<Networking_DestinationRule>, ctx: PushCont
   // A rule for some workloads is for those of its own namespace, whatever it exports.
   const exportTo = selector ? ["."] : spec.exportTo;
   return {
-    host: resolveShortName(spec.host ?? "", meta.namespace, ctx.mesh.domainSuffix),
+    host: ruleHost(object, ctx.mesh.domainSuffix),
     spec,
     namespace: meta.namespace,
     name: meta.name,

@@ -10,11 +10,12 @@ import type {
 import type { ConfigObject } from "../../shared/model/config.ts";
 import type { ServiceRecord } from "../../shared/model/service.ts";
 import type { ProxyView } from "../../shared/model/view.ts";
+import { MESH_GATEWAY } from "../../shared/names/gateway.ts";
 import type { Dependency, PushContext } from "../context/push-context.ts";
 import { type DestinationRule, destinationRuleFor, selectorLabels } from "./destination-rules.ts";
 import { limitToEgressHosts } from "./egress-hosts.ts";
 import { sidecarFor } from "./sidecars.ts";
-import { MESH_GATEWAY, type VirtualService, virtualServicesFor } from "./virtual-services.ts";
+import { type VirtualService, virtualServicesFor } from "./virtual-services.ts";
 import { compareServices, isExportedTo } from "./visibility.ts";
 
 /** Where traffic to hosts that the mesh doesn't know goes. */

@@ -7,13 +7,12 @@ import type {
   Networking_VirtualService,
 } from "../../shared/gen/istio.js";
 import type { ConfigObject } from "../../shared/model/config.ts";
+import { gatewayName, MESH_GATEWAY } from "../../shared/names/gateway.ts";
 import { resolveShortName } from "../../shared/names/hostname.ts";
 import type { PushContext } from "../context/push-context.ts";
+import { Fragments } from "../encode/fragments.ts";
 import { mergeDelegate } from "./delegates.ts";
 import { compareConfigs, exportToOf, isExportedTo } from "./visibility.ts";
-
-/** The name of the sidecars among the gateways of a VirtualService. */
-export const MESH_GATEWAY = "mesh";
 
 export interface VirtualService {
   readonly namespace: string;
@@ -47,25 +46,18 @@ export function virtualServicesFor(ctx: PushContext, gateway: string, namespace:
   );
 }
 
-/** Services by their object, so that an unchanged object is an identical service in the next version. */
-const known = new WeakMap<object, { readonly mesh: unknown; readonly vs: VirtualService }>();
+/** By object, so that an unchanged object is an identical service in the next version. */
+const known = new Fragments<VirtualService>();
 
 function resolve(object: ConfigObject<Networking_VirtualService>, ctx: PushContext): VirtualService {
-  const before = known.get(object);
-  if (before?.mesh === ctx.mesh) return before.vs;
-  const vs = resolveNames(object, ctx);
-  known.set(object, { mesh: ctx.mesh, vs });
-  return vs;
+  return known.get(object, "", [ctx.mesh], () => resolveNames(object, ctx));
 }
 
 function resolveNames(object: ConfigObject<Networking_VirtualService>, ctx: PushContext): VirtualService {
   const { meta, spec } = object;
   const full = (host: string | undefined): string =>
     resolveShortName(host ?? "", meta.namespace, ctx.mesh.domainSuffix);
-  const gateway = (name: string): string =>
-    name === MESH_GATEWAY || name.includes("/")
-      ? name.replace(/^\.\//, `${meta.namespace}/`)
-      : `${meta.namespace}/${name}`;
+  const gateway = (name: string): string => gatewayName(name, meta.namespace);
   const destination = (d: Networking_Destination | undefined): Networking_Destination => ({
     ...d,
     host: full(d?.host),

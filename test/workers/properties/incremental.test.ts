@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { generateFor, meshSettings, type ProxySpec, WorkerMesh } from "../../support/worker-mesh.ts";
+import { generateFor, meshSettings, objectsOf, type ProxySpec, WorkerMesh } from "../../support/worker-mesh.ts";
 import { BASE, meshObjects } from "../../support/worker-objects.ts";
 import { EDS_NAMES, meshConfig, proxySpec, RDS_NAMES } from "../../support/worker-proxies.ts";
 
@@ -58,4 +58,32 @@ test("incremental is as from scratch", () => {
     }),
     { numRuns: RUNS },
   );
+});
+
+test("a rule that comes to the first of two services with one host changes the listener of both", () => {
+  const entry = (namespace: string, ports: string): string => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: twice, namespace: ${namespace}}
+spec:
+  hosts: [twice.example.com]
+  resolution: STATIC
+  ports: [${ports}]
+  endpoints: [{address: 10.0.0.1}]
+`;
+  const mesh = WorkerMesh.of(
+    `${entry("first", "{number: 80, name: http, protocol: HTTP}")}---${entry("second", "{number: 90, name: tcp, protocol: TCP}")}`,
+  );
+  const client = { namespace: "client" };
+  const listener = (): string => Buffer.from(mesh.generate(client, "LDS").get("0.0.0.0_90") ?? []).toString("hex");
+  const before = listener();
+  mesh.apply(
+    objectsOf(`
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: idle, namespace: first}
+spec: {host: twice.example.com, trafficPolicy: {connectionPool: {tcp: {idleTimeout: 5s}}}}
+`),
+  );
+  assert.notEqual(listener(), before);
 });

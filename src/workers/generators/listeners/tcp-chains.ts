@@ -1,7 +1,9 @@
 // Filter chains of outbound TCP and TLS ports: by SNI, by address, as VirtualServices route them. Worker threads.
 // https://istio.io/latest/docs/reference/config/networking/virtual-service/#TLSRoute
+
 import { isTls, type ServicePort, type ServiceRecord } from "../../../shared/model/service.ts";
 import { subsetKey } from "../../../shared/names/cluster-name.ts";
+import { MESH_GATEWAY } from "../../../shared/names/gateway.ts";
 import { hostsMatch } from "../../../shared/names/hostname.ts";
 import { labelsMatch } from "../../../shared/names/labels.ts";
 import { Fragments } from "../../encode/fragments.ts";
@@ -9,7 +11,7 @@ import { durationMs, struct } from "../../encode/values.ts";
 import { sniForwardProxy } from "../../filters/dynamic-forward-proxy.ts";
 import { virtualServicePath } from "../../routing/http-route.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
-import { MESH_GATEWAY, type VirtualService } from "../../scope/virtual-services.ts";
+import type { VirtualService } from "../../scope/virtual-services.ts";
 import type { GenerateInput } from "../generator.ts";
 import { chainOf, type FilterChain, type FilterChainMatch } from "./filter-chain.ts";
 import { routeDestinations, singleDestination } from "./network-filters.ts";
@@ -45,7 +47,9 @@ export function tcpChains(
   if (own.length > 0) return build();
   const { service, port, cidr, wildcard } = target;
   const key = `${port.port}|${cidr}|${wildcard}|${input.view.istioFilters}|${input.view.ipFamilies.ipv4}`;
-  return fragments.get(service, key, [input.ctx.mesh, scope.destinationRule(service)], build);
+  // Of services with one host the first one's rule counts, as for the cluster.
+  const named = scope.byHostname.get(service.hostname);
+  return fragments.get(service, key, [input.ctx.mesh, named && scope.destinationRule(named)], build);
 }
 
 function tlsRouteChains(

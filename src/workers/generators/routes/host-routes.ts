@@ -4,13 +4,14 @@ import { canonicalJson } from "../../../shared/canonical-json.ts";
 import type { ServiceRecord } from "../../../shared/model/service.ts";
 import { isAutoDetected, isHttp } from "../../../shared/model/service.ts";
 import { subsetKey } from "../../../shared/names/cluster-name.ts";
+import { MESH_GATEWAY } from "../../../shared/names/gateway.ts";
 import { compareSpecificity, isSubsetOf, isWildcard } from "../../../shared/names/hostname.ts";
 import { Fragments } from "../../encode/fragments.ts";
 import { defaultOutboundRoute } from "../../routing/default-routes.ts";
 import { hashPoliciesOf } from "../../routing/hash-policy.ts";
 import { httpRoutes, type Route } from "../../routing/http-route.ts";
 import type { EgressScope, ProxyScope } from "../../scope/proxy-scope.ts";
-import { destinationHosts, MESH_GATEWAY, type VirtualService } from "../../scope/virtual-services.ts";
+import { destinationHosts, type VirtualService } from "../../scope/virtual-services.ts";
 import { compareText } from "../../scope/visibility.ts";
 import type { GenerateInput } from "../generator.ts";
 
