@@ -14,7 +14,8 @@ const BY_KIND: Readonly<
   // Consistent hashing and subsets reach routes and TCP proxies; locality settings reach endpoints.
   DestinationRule: { sidecar: ["CDS", "EDS", "LDS", "RDS"], router: ["CDS", "EDS", "LDS", "RDS"] },
   Gateway: { sidecar: NONE, router: ["CDS", "LDS", "RDS"] },
-  ServiceEntry: { sidecar: ["CDS", "EDS", "LDS", "RDS", "NDS"], router: ["CDS", "EDS", "LDS", "RDS"] },
+  // These reach proxies as services and endpoints.
+  ServiceEntry: { sidecar: NONE, router: NONE },
   WorkloadEntry: { sidecar: NONE, router: NONE },
   WorkloadGroup: { sidecar: NONE, router: NONE },
   Sidecar: { sidecar: ["CDS", "EDS", "LDS", "RDS", "NDS"], router: NONE },

@@ -1,19 +1,14 @@
 // Which namespaces see something that others don't. Proxies of all other namespaces share clusters, endpoints and plain
 // listeners, since they see the same. Main thread.
-import type {
-  Networking_DestinationRule,
-  Networking_Sidecar,
-  Networking_VirtualService,
-} from "../../shared/gen/istio.js";
+import type { Networking_VirtualService } from "../../shared/gen/istio.js";
 import type { ConfigObject, ObjectKey } from "../../shared/model/config.ts";
 import { keyString } from "../../shared/model/config.ts";
 import type { MeshObject } from "../../shared/model/delta.ts";
 import type { RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
 import { serviceKeyString } from "../../shared/model/push-request.ts";
-import { resolveShortName } from "../../shared/names/hostname.ts";
+import { ruleHost } from "../../shared/names/rule-host.ts";
 import type { Registry } from "../registry/registry.ts";
-
-type RuleObject = ConfigObject<Networking_DestinationRule> & MeshObject;
+import type { RuleIndex, RuleObject } from "./rule-index.ts";
 
 /** Immutable; another object when a namespace is in another class. */
 export interface NamespaceClasses {
@@ -29,9 +24,6 @@ export class NamespaceClassIndex {
   private readonly restricted = new Set<string>();
   /** Namespaces by the objects that only count there: Sidecars, and rules for other namespaces' services. */
   private readonly special = new Map<string, string>();
-  /** Rules by host, and the host of each. */
-  private readonly rules = new Map<string, Map<string, { readonly namespace: string; readonly name: string }>>();
-  private readonly hosts = new Map<string, string>();
   private known: NamespaceClasses = NOBODY_PLAIN;
   private fingerprint = "";
 
@@ -39,17 +31,15 @@ export class NamespaceClassIndex {
     return this.known;
   }
 
-  /** Looks at what changed, or at everything. */
-  update(registry: Registry, change: RegistryChange | undefined): void {
+  /** Looks at what changed, or at everything. `rules` are those of the registry as it is. */
+  update(registry: Registry, rules: RuleIndex, change: RegistryChange | undefined): void {
     if (change) {
-      for (const key of change.services.values()) this.takeService(registry, key);
+      for (const key of change.services.values()) this.takeService(registry, rules, key);
       for (const key of change.configs.values()) this.takeConfig(registry, key);
     } else {
       this.restricted.clear();
       this.special.clear();
-      this.rules.clear();
-      this.hosts.clear();
-      for (const service of registry.services.all()) this.takeService(registry, service);
+      for (const service of registry.services.all()) this.takeService(registry, rules, service);
       for (const kind of ["Sidecar", "DestinationRule", "VirtualService"] as const) {
         for (const object of registry.objects.all<ConfigObject & MeshObject>(kind)) {
           this.takeConfig(registry, { kind, namespace: object.meta.namespace, name: object.meta.name });
@@ -74,28 +64,21 @@ export class NamespaceClassIndex {
     this.known = closed ? NOBODY_PLAIN : { isPlain: (namespace) => !special.has(namespace) };
   }
 
-  private takeService(registry: Registry, key: ServiceKey): void {
+  private takeService(registry: Registry, rules: RuleIndex, key: ServiceKey): void {
     const services = registry.services.services(key);
     this.mark(
       `service/${serviceKeyString(key)}`,
       services.some((s) => isRestricted(s.exportTo)),
     );
     // The host of a rule is or isn't only its own namespace's by now.
-    for (const { namespace, name } of [...(this.rules.get(key.hostname)?.values() ?? [])]) {
-      const rule = registry.objects.get<RuleObject>("DestinationRule", namespace, name);
-      if (rule) this.takeRule(registry, rule);
-    }
+    for (const rule of rules.about(key.hostname)) this.takeRule(registry, rule);
   }
 
   private takeConfig(registry: Registry, key: ObjectKey): void {
     const id = keyString(key);
     switch (key.kind) {
       case "Sidecar": {
-        const sidecar = registry.objects.get<ConfigObject<Networking_Sidecar> & MeshObject>(
-          "Sidecar",
-          key.namespace,
-          key.name,
-        );
+        const sidecar = registry.objects.get("Sidecar", key.namespace, key.name);
         if (sidecar) this.special.set(id, key.namespace);
         else this.special.delete(id);
         break;
@@ -106,7 +89,6 @@ export class NamespaceClassIndex {
         else {
           this.special.delete(id);
           this.restricted.delete(id);
-          this.forgetHost(id);
         }
         break;
       }
@@ -126,15 +108,7 @@ export class NamespaceClassIndex {
   private takeRule(registry: Registry, rule: RuleObject): void {
     const { namespace, name } = rule.meta;
     const id = keyString({ kind: "DestinationRule", namespace, name });
-    const host = hostOf(rule, registry);
-    this.forgetHost(id);
-    this.hosts.set(id, host);
-    let rules = this.rules.get(host);
-    if (!rules) {
-      rules = new Map();
-      this.rules.set(host, rules);
-    }
-    rules.set(id, rule.meta);
+    const host = ruleHost(rule, registry.mesh.domainSuffix);
 
     const forSome = Object.keys(rule.spec.workloadSelector?.matchLabels ?? {}).length > 0;
     this.mark(id, !forSome && isRestricted(rule.spec.exportTo));
@@ -142,15 +116,6 @@ export class NamespaceClassIndex {
     const owners = registry.services.namespacesOf(host);
     if (owners.length === 1 && owners[0] === namespace && !forSome) this.special.delete(id);
     else this.special.set(id, namespace);
-  }
-
-  private forgetHost(id: string): void {
-    const host = this.hosts.get(id);
-    if (host === undefined) return;
-    this.hosts.delete(id);
-    const rules = this.rules.get(host);
-    rules?.delete(id);
-    if (rules?.size === 0) this.rules.delete(host);
   }
 
   private mark(id: string, restricted: boolean): void {
@@ -162,10 +127,6 @@ export class NamespaceClassIndex {
 /** True when TCP or TLS routes are only for clients of some namespaces. */
 function asksForNamespaces(spec: Networking_VirtualService): boolean {
   return [...(spec.tcp ?? []), ...(spec.tls ?? [])].some((route) => route.match?.some((m) => m.sourceNamespace));
-}
-
-function hostOf(rule: RuleObject, registry: Registry): string {
-  return resolveShortName(rule.spec.host ?? "", rule.meta.namespace, registry.mesh.domainSuffix);
 }
 
 /** True for a list that leaves out some namespaces. An empty one means the mesh's default. */

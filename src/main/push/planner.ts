@@ -1,18 +1,26 @@
 // Plans: which views and types a change touches, and since which push version a result holds. Main thread.
 import { LRUCache } from "lru-cache";
-import type { Networking_DestinationRule } from "../../shared/gen/istio.js";
+import type { Networking_Gateway } from "../../shared/gen/istio.js";
 import type { ConfigObject, IstioKind } from "../../shared/model/config.ts";
 import type { MeshObject } from "../../shared/model/delta.ts";
 import type { ProxyIdentity, ProxyViewRef } from "../../shared/model/proxy.ts";
-import type { PushRequest, RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
+import {
+  type ChangedConfig,
+  type ConfigReach,
+  isEndpointsOnly,
+  type PushRequest,
+  type RegistryChange,
+  type ServiceKey,
+} from "../../shared/model/push-request.ts";
 import type { ProxyView } from "../../shared/model/view.ts";
 import { subsetKey } from "../../shared/names/cluster-name.ts";
-import { hostsMatch, resolveShortName } from "../../shared/names/hostname.ts";
+import { MESH_GATEWAY } from "../../shared/names/gateway.ts";
+import { type Labels, labelsMatch } from "../../shared/names/labels.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { AffectedNames, Planner, ViewPlan } from "./contracts.ts";
 import { ALL_TYPES, SERVICE_TYPES, typesOfKind } from "./dependencies.ts";
-import { ownClustersTouched } from "./own-clusters.ts";
+import { partsTouched } from "./parts.ts";
 import { buildView, type Hash, type PlannedView } from "./proxy-view.ts";
 import { RelevanceIndex } from "./relevance.ts";
 import type { AffectedVersions, ViewFacet } from "./resource-provider.ts";
@@ -30,8 +38,13 @@ interface FacetState extends MadeFacet {
   affected: number;
 }
 
-/** What decides whether a change can touch a proxy at all. */
-type Scope = Pick<ProxyView, "type" | "namespace">;
+/** What decides whether a change can touch a proxy at all. `labels`: null for proxies whose labels differ. */
+interface Scope extends Pick<ProxyView, "type" | "namespace"> {
+  readonly labels: Labels | null;
+}
+
+/** Workload addresses that are remembered with what moved there. */
+const MAX_ADDRESSES = 20_000;
 
 /** The facets of one view, as long as the same of it counts. */
 interface ViewFacets {
@@ -56,6 +69,8 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private version = 0;
   private lastRequest: PushRequest | undefined;
   private plans = new Map<string, ViewPlan>();
+  /** The objects of that change that are not for everybody. */
+  private chosen: readonly ChangedConfig[] = [];
   private edsNames: ReadonlySet<string> = new Set();
   private readonly addressGeneration = new Map<string, number>();
 
@@ -78,19 +93,15 @@ export class MeshPlanner implements Planner, AffectedVersions {
       this.endpointVersions.clear();
       return;
     }
-    if (change.workloadAddresses.size > 0) {
-      this.generation++;
-      for (const address of change.workloadAddresses) this.addressGeneration.set(address, this.generation);
-    }
+    this.noteMoved(change.workloadAddresses);
     this.edsNames = this.clusterNames(change.endpoints.values());
     for (const name of this.edsNames) this.endpointVersions.set(name, version);
-    const own = ownClustersTouched(change);
+    if (isEndpointsOnly(change)) return;
+    this.begin(change);
+    const touched = partsTouched(change);
     for (const facet of this.facets.values()) {
-      if (this.planFor(facet.proxy, change).get(facet.type) !== "all") continue;
-      if (facet.type === "CDS" && facet.part === "own" && !own(facet.proxy)) continue;
-      facet.affected = version;
+      if (this.planFor(scopeOf(facet), change).get(facet.type) === "all" && touched(facet)) facet.affected = version;
     }
-    this.plans = new Map();
   }
 
   viewOf(proxy: ProxyIdentity): ProxyViewRef {
@@ -114,7 +125,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   plan(view: ProxyViewRef, request: PushRequest): ViewPlan {
     if (this.lastRequest !== request) {
       this.lastRequest = request;
-      this.plans = new Map();
+      this.begin(request.change);
     }
     const known = this.views.get(view.id);
     return known ? this.planFor(known.view, request.change) : EVERYTHING;
@@ -123,6 +134,22 @@ export class MeshPlanner implements Planner, AffectedVersions {
   affectedVersion(view: ProxyViewRef, type: XdsType, name: string): number {
     const whole = this.facetsOf(view, type)[0]!.affected;
     return type === "EDS" ? Math.max(whole, this.endpointVersions.get(name) ?? 0) : whole;
+  }
+
+  /** Plans from here on are about this change. */
+  private begin(change: RegistryChange): void {
+    this.plans = new Map();
+    this.chosen = [...change.configs.values()].filter(({ selectors, gateways }) => selectors || gateways);
+  }
+
+  private noteMoved(addresses: ReadonlySet<string>): void {
+    if (addresses.size === 0) return;
+    this.generation++;
+    for (const address of addresses) this.addressGeneration.set(address, this.generation);
+    if (this.addressGeneration.size <= MAX_ADDRESSES) return;
+    // Forgotten, so that every view is looked at once more.
+    this.addressGeneration.clear();
+    this.known = new WeakMap();
   }
 
   /** True when something changed at one of the proxy's addresses since its view was made. */
@@ -161,9 +188,10 @@ export class MeshPlanner implements Planner, AffectedVersions {
     return state;
   }
 
-  /** The plan for proxies of a type and namespace; worked out once for each change. */
+  /** The plan for proxies of a type and namespace that the same objects choose; worked out once for each change. */
   private planFor(view: Scope, change: RegistryChange): ViewPlan {
-    const key = `${view.type}|${view.namespace}`;
+    let key = `${view.type}|${view.namespace}`;
+    for (const config of this.chosen) key += this.isFor(config, view) ? "+" : "-";
     let plan = this.plans.get(key);
     if (!plan) {
       plan = this.newPlan(view, change);
@@ -185,13 +213,32 @@ export class MeshPlanner implements Planner, AffectedVersions {
     const limited =
       view.type === "sidecar" && [view.namespace, rootNamespace].some((namespace) => this.hasSidecars(namespace));
     const proxy = { type: view.type, namespace: view.namespace, rootNamespace, limited };
-    for (const { kind, namespace, types } of change.configs.values()) {
+    for (const config of change.configs.values()) {
+      if (!this.isFor(config, view)) continue;
+      const { kind, namespace, types } = config;
       const ofKind = typesOfKind(kind as IstioKind, namespace, proxy);
       all(types ? ofKind.filter((type) => types.has(type)) : ofKind);
     }
     if (change.services.size > 0) all(SERVICE_TYPES);
     if (change.endpoints.size > 0 && plan.get("EDS") !== "all") plan.set("EDS", this.edsNames);
     return plan;
+  }
+
+  /** Whether an object chooses a proxy, and is bound to something that it serves. */
+  private isFor({ selectors, gateways }: ConfigReach, { type, labels }: Scope): boolean {
+    if (selectors && labels && !selectors.some((selector) => labelsMatch(selector, labels))) return false;
+    if (!gateways || type === "waypoint") return true;
+    if (type === "sidecar") return gateways.has(MESH_GATEWAY);
+    if (labels === null) return true;
+    return [...gateways].some((gateway) => {
+      const [namespace = "", name = ""] = gateway.split("/");
+      const object = this.registry.objects.get<ConfigObject<Networking_Gateway> & MeshObject>(
+        "Gateway",
+        namespace,
+        name,
+      );
+      return object !== undefined && labelsMatch(object.spec.selector ?? {}, labels);
+    });
   }
 
   private hasSidecars(namespace: string): boolean {
@@ -202,17 +249,8 @@ export class MeshPlanner implements Planner, AffectedVersions {
   /** Every cluster that may hold endpoints of the services: each port, with each subset that a rule defines. */
   private clusterNames(keys: Iterable<ServiceKey>): ReadonlySet<string> {
     const names = new Set<string>();
-    const rules: { host: string; subsets: string[] }[] = [];
-    for (const rule of this.registry.objects.all<ConfigObject<Networking_DestinationRule> & MeshObject>(
-      "DestinationRule",
-    )) {
-      const subsets = (rule.spec.subsets ?? []).map((s) => s.name ?? "");
-      const host = resolveShortName(rule.spec.host ?? "", rule.meta.namespace, this.registry.mesh.domainSuffix);
-      if (subsets.length > 0) rules.push({ host, subsets });
-    }
     for (const key of keys) {
-      const subsets = new Set([""]);
-      for (const rule of rules) if (hostsMatch(rule.host, key.hostname)) for (const s of rule.subsets) subsets.add(s);
+      const subsets = this.relevance.rules.subsetsOf(key.hostname);
       for (const service of this.registry.services.services(key)) {
         for (const port of service.ports) {
           for (const subset of subsets) names.add(subsetKey("outbound", subset, key.hostname, port.port));
@@ -221,4 +259,9 @@ export class MeshPlanner implements Planner, AffectedVersions {
     }
     return names;
   }
+}
+
+/** A facet that stands for several views has none of the labels that nobody asks for. */
+function scopeOf({ proxy, shared }: FacetState): Scope {
+  return { type: proxy.type, namespace: proxy.namespace, labels: shared ? null : proxy.labels };
 }

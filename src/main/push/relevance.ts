@@ -10,9 +10,15 @@ import type { ConfigObject } from "../../shared/model/config.ts";
 import { keyString, type ObjectKey } from "../../shared/model/config.ts";
 import type { MeshObject } from "../../shared/model/delta.ts";
 import type { MeshSettings } from "../../shared/model/mesh.ts";
-import { type RegistryChange, type ServiceKey, serviceKeyString } from "../../shared/model/push-request.ts";
+import {
+  isEndpointsOnly,
+  type RegistryChange,
+  type ServiceKey,
+  serviceKeyString,
+} from "../../shared/model/push-request.ts";
 import type { Registry } from "../registry/registry.ts";
 import { NamespaceClassIndex } from "./namespace-classes.ts";
+import { RuleIndex } from "./rule-index.ts";
 import type { Relevance } from "./view-facets.ts";
 
 /** Kinds whose selectors decide about routes, endpoints or what a sidecar may see. */
@@ -20,6 +26,7 @@ const KINDS = ["DestinationRule", "VirtualService", "Sidecar"] as const;
 
 /** Counts what is asked for, object by object, so that a change costs work for its own objects only. */
 export class RelevanceIndex {
+  readonly rules = new RuleIndex();
   private readonly byObject = new Map<string, readonly string[]>();
   private readonly counts = new Map<string, number>();
   /** Services whose clusters hold endpoints that have a locality. */
@@ -40,6 +47,7 @@ export class RelevanceIndex {
 
   /** Looks at what changed, or at everything. */
   update(registry: Registry, change: RegistryChange | undefined): void {
+    this.rules.update(registry, change);
     if (!change) {
       this.byObject.clear();
       this.counts.clear();
@@ -58,17 +66,18 @@ export class RelevanceIndex {
         this.take(key, registry.objects.get<ConfigObject & MeshObject>(kind, key.namespace, key.name));
       }
     }
-    const labels = new Set([...this.counts.keys(), ...meshLabels(registry.mesh)]);
+    const before = this.known;
+    const endpointsOnly = change !== undefined && isEndpointsOnly(change);
+    const labels = endpointsOnly ? before.labels : new Set([...this.counts.keys(), ...meshLabels(registry.mesh)]);
     const distributes = this.distributing.size > 0 || distributed(registry.mesh.mesh.localityLbSetting);
     const clusterLocality = this.located.size > 0 || distributes;
-    this.namespaces.update(registry, change);
+    if (!endpointsOnly) this.namespaces.update(registry, this.rules, change);
     const namespaces = this.namespaces.current();
-    const before = this.known;
     const same =
       clusterLocality === before.clusterLocality &&
       namespaces === before.namespaces &&
-      labels.size === before.labels.size &&
-      [...labels].every((label) => before.labels.has(label));
+      (labels === before.labels ||
+        (labels.size === before.labels.size && [...labels].every((label) => before.labels.has(label))));
     if (!same) this.known = { labels, clusterLocality, namespaces };
   }
 

@@ -52,7 +52,7 @@ export interface Relevance {
  */
 export function facetsOf(planned: PlannedView, type: XdsType, relevance: Relevance, hash: Hash): MadeFacet[] {
   const { view } = planned;
-  const whole: MadeFacet = { ref: planned, proxy: view };
+  const whole: MadeFacet = { ref: planned, proxy: view, shared: false };
   if (view.type !== "sidecar" || view.generator !== "envoy") return [whole];
   switch (type) {
     case "EDS":
@@ -74,11 +74,13 @@ export interface MadeFacet {
   readonly part?: WantPart;
   /** What decides whether a change can touch it. */
   readonly proxy: ProxyView;
+  /** True when other views may have the same facet. */
+  readonly shared: boolean;
 }
 
 function made(view: ProxyView, hash: Hash, part?: WantPart): MadeFacet {
   const json = canonicalJson(view);
-  return { ref: { id: viewId(hash(json)), json }, proxy: view, ...(part ? { part } : {}) };
+  return { ref: { id: viewId(hash(json)), json }, proxy: view, shared: true, ...(part ? { part } : {}) };
 }
 
 function endpointsFacet(view: ProxyView, relevance: Relevance): ProxyView {

@@ -3,10 +3,11 @@ import { isDeepStrictEqual } from "node:util";
 import type {
   Networking_DestinationRule,
   Networking_TrafficPolicy,
+  Networking_TrafficPolicy_PortTrafficPolicy,
   Networking_VirtualService,
 } from "../../shared/gen/istio.js";
 import type { ConfigObject } from "../../shared/model/config.ts";
-import { resolveShortName } from "../../shared/names/hostname.ts";
+import { ruleHost } from "../../shared/names/rule-host.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 
 /**
@@ -39,8 +40,7 @@ export function hostsOf(
   for (const version of versions) {
     if (!version) continue;
     if (version.kind !== "DestinationRule") return undefined;
-    const { spec, meta } = version as ConfigObject<Networking_DestinationRule>;
-    hosts.add(resolveShortName(spec.host ?? "", meta.namespace, domainSuffix));
+    hosts.add(ruleHost(version as ConfigObject<Networking_DestinationRule>, domainSuffix));
   }
   return hosts;
 }
@@ -97,7 +97,8 @@ function destinationRuleEdit(
   return types;
 }
 
-type AnyPolicy = Partial<Networking_TrafficPolicy>;
+/** Of all ports, or of a single one. */
+type AnyPolicy = Partial<Networking_TrafficPolicy> & Pick<Networking_TrafficPolicy_PortTrafficPolicy, "port">;
 
 /** Every policy of a rule, in a fixed order: of all ports and of single ones, of the rule and of its subsets. */
 function policiesOf(spec: Networking_DestinationRule): AnyPolicy[] {
@@ -110,17 +111,17 @@ function subsetLabels(spec: Networking_DestinationRule): unknown {
 }
 
 /** Priorities and weights follow the load balancing and whether outliers are detected, metadata follows TLS. */
-function endpointPart({ loadBalancer, outlierDetection, tls, ...policy }: AnyPolicy): unknown {
-  return [loadBalancer, outlierDetection !== undefined, tls, (policy as { port?: unknown }).port];
+function endpointPart({ loadBalancer, outlierDetection, tls, port }: AnyPolicy): unknown {
+  return [loadBalancer, outlierDetection !== undefined, tls, port];
 }
 
 /** Routes hash by what the load balancer wants. */
-function routePart({ loadBalancer, ...policy }: AnyPolicy): unknown {
-  return [loadBalancer, (policy as { port?: unknown }).port];
+function routePart({ loadBalancer, port }: AnyPolicy): unknown {
+  return [loadBalancer, port];
 }
 
 /** TCP proxies hash by source, have timeouts, and may tunnel. */
-function listenerPart({ loadBalancer, connectionPool, tunnel, ...policy }: AnyPolicy): unknown {
+function listenerPart({ loadBalancer, connectionPool, tunnel, port }: AnyPolicy): unknown {
   const tcp = connectionPool?.tcp;
-  return [loadBalancer, tcp?.idleTimeout, tcp?.maxConnectionDuration, tunnel, (policy as { port?: unknown }).port];
+  return [loadBalancer, tcp?.idleTimeout, tcp?.maxConnectionDuration, tunnel, port];
 }

@@ -10,6 +10,7 @@ import type { ConfigReach, RegistryChange, ServiceKey } from "../../shared/model
 import type { EndpointRecord } from "../../shared/model/service.ts";
 import { labelsMatch } from "../../shared/names/labels.ts";
 import { ChangeCollector } from "./change-collector.ts";
+import { gatewaysOf, selectorsOf } from "./config-audience.ts";
 import { hostsOf, typesOfEdit } from "./config-impact.ts";
 import { endpointsOfKube, type KubeEndpointContext, kubeHostname, serviceOfKube } from "./kube-services.ts";
 import { ObjectStore } from "./object-store.ts";
@@ -79,8 +80,8 @@ export class Registry {
     const { namespace, name } = object.meta;
     switch (object.kind) {
       case "ServiceEntry":
+        // What differs in its services and endpoints is all that it changes.
         work.entry({ namespace, name });
-        if (!sameMeaning(before, after)) collector.config(keyOf(object));
         return;
       case "WorkloadEntry":
         this.workloadMoved(namespace, this.entryWorkload(before), this.entryWorkload(after), collector, work);
@@ -126,6 +127,8 @@ export class Registry {
     return {
       types: before && after && sameMetadata(before, after) ? typesOfEdit(before, after) : undefined,
       hosts: hostsOf([before, after], this.settings.domainSuffix),
+      selectors: selectorsOf([before, after]),
+      gateways: gatewaysOf([before, after]),
     };
   }
 
@@ -315,7 +318,6 @@ interface NamedKey {
   readonly name: string;
 }
 
-/** What has to be joined again after a batch, each once. */
 /** What a proxy at each address serves, and as what: all of a view that follows from endpoints. */
 function servedAt(endpoints: readonly EndpointRecord[]): Map<string, string> {
   const out = new Map<string, string>();
@@ -326,6 +328,7 @@ function servedAt(endpoints: readonly EndpointRecord[]): Map<string, string> {
   return out;
 }
 
+/** What has to be joined again after a batch, each once. */
 class JoinWork {
   readonly entries = new Map<string, NamedKey>();
   readonly entriesEndpointsOnly = new Map<string, NamedKey>();

@@ -1,4 +1,5 @@
 // PushRequest: what changed and why, merged while debouncing. Main thread.
+import type { Labels } from "../names/labels.ts";
 import type { XdsType } from "../xds-types.ts";
 import type { ObjectKey } from "./config.ts";
 
@@ -35,6 +36,10 @@ export interface ConfigReach {
   readonly types?: ReadonlySet<XdsType> | undefined;
   /** Hosts in full, or with a wildcard, that it is or was about. */
   readonly hosts?: ReadonlySet<string> | undefined;
+  /** Labels of the workloads that it is or was for: a workload that has those of one of them. Undefined: all workloads. */
+  readonly selectors?: readonly Labels[] | undefined;
+  /** Gateways that it is or was bound to, as `namespace/name`, or "mesh". */
+  readonly gateways?: ReadonlySet<string> | undefined;
 }
 
 /** A changed object. */
@@ -80,7 +85,14 @@ export function isEndpointsOnly(change: RegistryChange): boolean {
 
 /** The sum of two changes of the same object: anything, where one of them doesn't say. */
 export function mergeConfigs(a: ChangedConfig | undefined, b: ChangedConfig): ChangedConfig {
-  return a ? { ...b, types: union(a.types, b.types), hosts: union(a.hosts, b.hosts) } : b;
+  if (!a) return b;
+  return {
+    ...b,
+    types: union(a.types, b.types),
+    hosts: union(a.hosts, b.hosts),
+    selectors: a.selectors && b.selectors ? [...a.selectors, ...b.selectors] : undefined,
+    gateways: union(a.gateways, b.gateways),
+  };
 }
 
 function union<T>(a: ReadonlySet<T> | undefined, b: ReadonlySet<T> | undefined): ReadonlySet<T> | undefined {

@@ -1,0 +1,214 @@
+// Which proxies a change is planned for, object by object.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MeshPlanner } from "../../../src/main/push/planner.ts";
+import type { Registry } from "../../../src/main/registry/registry.ts";
+import { identityOf } from "../../../src/main/streams/proxy-identity.ts";
+import type { ConfigObject } from "../../../src/shared/model/config.ts";
+import type { ProxyIdentity } from "../../../src/shared/model/proxy.ts";
+import type { RegistryChange } from "../../../src/shared/model/push-request.ts";
+import { config, serviceEntry, testRegistry } from "../../support/registry.ts";
+
+function proxy(name: string, type: "sidecar" | "router", namespace: string, labels: object): ProxyIdentity {
+  return identityOf({
+    id: `${type}~10.1.0.${Object.keys(labels).length}~${name}.${namespace}~${namespace}.svc.cluster.local`,
+    cluster: name,
+    metadata: { LABELS: labels, ISTIO_VERSION: "1.32.0", NAMESPACE: namespace },
+    locality: { region: "", zone: "", subZone: "" },
+    extensions: null,
+    userAgentName: "envoy",
+  });
+}
+
+const PROXIES: Readonly<Record<string, ProxyIdentity>> = {
+  a: proxy("a", "sidecar", "default", { app: "a" }),
+  b: proxy("b", "sidecar", "default", { app: "b", tier: "web" }),
+  other: proxy("other", "sidecar", "other", { app: "a" }),
+  gateway: proxy("gateway", "router", "default", { istio: "ingress" }),
+  named: proxy("named", "router", "default", { "gateway.networking.k8s.io/gateway-name": "named" }),
+};
+
+const BASE = [
+  serviceEntry("one", ["10.0.0.1"]),
+  config("Gateway", "gw", { selector: { istio: "ingress" }, servers: [] }),
+  config("Gateway", "nobody", { selector: { istio: "egress" }, servers: [] }),
+];
+
+interface Planned {
+  readonly registry: Registry;
+  readonly planner: MeshPlanner;
+  version: number;
+}
+
+function started(more: readonly ConfigObject[] = []): Planned {
+  const registry = testRegistry();
+  registry.apply({ upserts: [...BASE, ...more], deletes: [] });
+  const planner = new MeshPlanner(registry, (text) => text);
+  planner.advance(1, undefined);
+  return { registry, planner, version: 1 };
+}
+
+/** The types planned for each proxy that is touched. */
+function plan(on: Planned, change: RegistryChange): Record<string, string> {
+  on.planner.advance(++on.version, change);
+  const request = { change, firstChangeMs: 0, lastChangeMs: 0, merged: 1 };
+  const out: Record<string, string> = {};
+  for (const [name, identity] of Object.entries(PROXIES)) {
+    const planned = on.planner.plan(on.planner.viewOf(identity), request);
+    if (planned.size > 0) out[name] = [...planned.keys()].sort().join();
+  }
+  return out;
+}
+
+function edit(before: readonly ConfigObject[], after: readonly ConfigObject[]): Record<string, string> {
+  const on = started(before);
+  const gone = before.filter((b) => !after.some((a) => a.kind === b.kind && a.meta.name === b.meta.name));
+  const deletes = gone.map((o) => ({ kind: o.kind, namespace: o.meta.namespace, name: o.meta.name }));
+  return plan(on, on.registry.apply({ upserts: after, deletes }));
+}
+
+const policy = (labels: object | undefined, more: object = {}, namespace = "default"): ConfigObject =>
+  config(
+    "AuthorizationPolicy",
+    "p",
+    { ...(labels ? { selector: { matchLabels: labels } } : {}), ...more },
+    { namespace },
+  );
+
+const cases: { name: string; before?: ConfigObject[]; after?: ConfigObject[]; planned: Record<string, string> }[] = [
+  { name: "a policy for one workload", after: [policy({ app: "a" })], planned: { a: "LDS" } },
+  { name: "its removal", before: [policy({ app: "a" })], planned: { a: "LDS" } },
+  {
+    name: "a policy that moves to another workload touches both",
+    before: [policy({ app: "a" })],
+    after: [policy({ app: "b" })],
+    planned: { a: "LDS", b: "LDS" },
+  },
+  { name: "a policy that asks for a label that nobody has", after: [policy({ app: "c" })], planned: {} },
+  {
+    name: "a policy without a selector is for its namespace",
+    after: [policy(undefined)],
+    planned: { a: "LDS", b: "LDS", gateway: "LDS", named: "LDS" },
+  },
+  {
+    name: "a policy of the root namespace chooses in all namespaces",
+    after: [policy({ app: "a" }, {}, "istio-system")],
+    planned: { a: "LDS", other: "LDS" },
+  },
+  {
+    name: "a policy for a Gateway of the Gateway API",
+    after: [
+      policy(undefined, { targetRefs: [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: "named" }] }),
+    ],
+    planned: { named: "LDS" },
+  },
+  {
+    name: "an edit of a policy that chooses the same",
+    before: [policy({ app: "a" })],
+    after: [policy({ app: "a" }, { action: "DENY" })],
+    planned: { a: "LDS" },
+  },
+  {
+    name: "an EnvoyFilter for one workload",
+    after: [config("EnvoyFilter", "f", { workloadSelector: { labels: { tier: "web" } } })],
+    planned: { b: "CDS,ECDS,EDS,LDS,NDS,PCDS,RDS,SDS" },
+  },
+  {
+    name: "Telemetry for one workload",
+    after: [config("Telemetry", "t", { selector: { matchLabels: { app: "b" } } })],
+    planned: { b: "CDS,LDS,RDS" },
+  },
+  {
+    name: "a WasmPlugin for one workload",
+    after: [config("WasmPlugin", "w", { selector: { matchLabels: { app: "b" } } })],
+    planned: { b: "ECDS,LDS" },
+  },
+  {
+    name: "a RequestAuthentication for one workload",
+    after: [config("RequestAuthentication", "r", { selector: { matchLabels: { app: "b" } } })],
+    planned: { b: "CDS,LDS" },
+  },
+  {
+    name: "a Gateway touches the routers that it chooses",
+    after: [config("Gateway", "gw", { selector: { istio: "ingress" }, servers: [{ hosts: ["a"] }] })],
+    planned: { gateway: "CDS,LDS,RDS" },
+  },
+  {
+    name: "a VirtualService of a gateway touches the routers that serve it, and no sidecar",
+    after: [config("VirtualService", "v", { hosts: ["one.example.com"], gateways: ["gw"] })],
+    planned: { gateway: "CDS,LDS,RDS" },
+  },
+  {
+    name: "a VirtualService of a gateway that nobody serves",
+    after: [config("VirtualService", "v", { hosts: ["one.example.com"], gateways: ["default/nobody", "missing"] })],
+    planned: {},
+  },
+  {
+    name: "a VirtualService of the mesh touches sidecars, and no router",
+    after: [config("VirtualService", "v", { hosts: ["one.example.com"] })],
+    planned: { a: "LDS,RDS", b: "LDS,RDS", other: "LDS,RDS" },
+  },
+  {
+    name: "a VirtualService that leaves a gateway for the mesh touches both",
+    before: [config("VirtualService", "v", { hosts: ["one.example.com"], gateways: ["gw"] })],
+    after: [config("VirtualService", "v", { hosts: ["one.example.com"], gateways: ["mesh"] })],
+    planned: { a: "LDS,RDS", b: "LDS,RDS", other: "LDS,RDS", gateway: "CDS,LDS,RDS" },
+  },
+  {
+    name: "a delegate may be bound to anything",
+    after: [config("VirtualService", "v", { http: [] })],
+    planned: { a: "LDS,RDS", b: "LDS,RDS", other: "LDS,RDS", gateway: "CDS,LDS,RDS", named: "CDS,LDS,RDS" },
+  },
+  {
+    name: "an edit of metadata that nothing reads",
+    before: [policy({ app: "a" })],
+    after: [{ ...policy({ app: "a" }), meta: { ...policy({ app: "a" }).meta, annotations: { "example.com/x": "1" } } }],
+    planned: {},
+  },
+  {
+    name: "an edit of a ServiceEntry's endpoints touches endpoints only",
+    after: [serviceEntry("one", ["10.0.0.2"])],
+    planned: { a: "EDS", b: "EDS", other: "EDS", gateway: "EDS", named: "EDS" },
+  },
+];
+
+for (const { name, before = [], after = [], planned } of cases) {
+  test(name, () => assert.deepEqual(edit(before, after), planned));
+}
+
+test("the clusters whose endpoints changed", () => {
+  const rule = (name: string, host: string, subset: string): ConfigObject =>
+    config("DestinationRule", name, { host, subsets: [{ name: subset }] });
+  const on = started([rule("x", "one.example.com", "v1"), rule("y", "*.example.com", "v2"), rule("z", "*.org", "v3")]);
+  const step = (upserts: readonly ConfigObject[]): string[] => {
+    const change = on.registry.apply({ upserts, deletes: [] });
+    on.planner.advance(++on.version, change);
+    const request = { change, firstChangeMs: 0, lastChangeMs: 0, merged: 1 };
+    const names = on.planner.plan(on.planner.viewOf(PROXIES.a!), request).get("EDS");
+    return names === undefined || names === "all" ? [String(names)] : [...names].sort();
+  };
+  assert.deepEqual(step([serviceEntry("one", ["10.0.0.7"])]), [
+    "outbound|80|v1|one.example.com",
+    "outbound|80|v2|one.example.com",
+    "outbound|80||one.example.com",
+  ]);
+  step([rule("x", "two.example.com", "v1")]);
+  assert.deepEqual(step([serviceEntry("one", ["10.0.0.8"])]), [
+    "outbound|80|v2|one.example.com",
+    "outbound|80||one.example.com",
+  ]);
+});
+
+test("what a policy for one workload regenerates is that workload's listeners", () => {
+  const on = started([]);
+  const [a, b] = [PROXIES.a!, PROXIES.b!].map((identity) => on.planner.viewOf(identity));
+  const affected = (): number[][] =>
+    [a!, b!].map((view) => on.planner.facetsOf(view, "LDS").map((facet) => facet.affected));
+  const [[sharedBefore, ownBefore], [, otherBefore]] = affected() as [[number, number], [number, number]];
+  plan(on, on.registry.apply({ upserts: [policy({ app: "a" })], deletes: [] }));
+  assert.deepEqual(affected(), [
+    [sharedBefore, on.version],
+    [sharedBefore, otherBefore],
+  ]);
+  assert.equal(ownBefore < on.version, true);
+});
