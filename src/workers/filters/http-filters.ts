@@ -4,6 +4,7 @@ import type { ProxyView } from "../../shared/model/view.ts";
 import type { PushContext } from "../context/push-context.ts";
 import { any } from "../encode/values.ts";
 import { INBOUND_PEER_METADATA, type NamedFilter, OUTBOUND_PEER_METADATA } from "./peer-metadata.ts";
+import type { HttpPolicies } from "./security-policies.ts";
 import { STATEFUL_SESSION } from "./stateful-session.ts";
 
 const { HTTPFault } = envoy.extensions.filters.http.fault.v3;
@@ -62,8 +63,8 @@ export interface HttpFilterOptions {
   readonly direction: "inbound" | "outbound" | "gateway";
   /** gRPC-Web is translated for the server. */
   readonly grpcWeb: boolean;
-  /** Filters of policies, between the metadata filter and gRPC's. */
-  readonly policies?: readonly NamedFilter[];
+  /** Filters of security policies, between the metadata filter and gRPC's. */
+  readonly policies?: HttpPolicies;
   /** Filters that find the host of a request, after the fault and CORS filters. */
   readonly resolvers?: readonly NamedFilter[];
   /** Metrics filters, before the router. */
@@ -77,7 +78,8 @@ export function httpFilters(ctx: PushContext, view: ProxyView, options: HttpFilt
   if (view.istioFilters && features.metadataExchange) {
     out.push(options.direction === "inbound" ? INBOUND_PEER_METADATA : OUTBOUND_PEER_METADATA);
   }
-  out.push(...(options.policies ?? []));
+  const { policies } = options;
+  if (policies) out.push(...policies.custom, ...policies.authentication, ...policies.authorization);
   if (options.grpcWeb) out.push(GRPC_WEB);
   out.push(GRPC_STATS);
   if (view.istioFilters && features.alpnFilter && options.direction !== "inbound") out.push(ALPN);

@@ -2,11 +2,13 @@
 import { isHttp, type ServicePort } from "../../../shared/model/service.ts";
 import { sniName } from "../../../shared/names/cluster-name.ts";
 import { hostsMatch, isSubsetOf } from "../../../shared/names/hostname.ts";
+import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { durationMs } from "../../encode/values.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { type NamedFilter, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { type SecurityPolicies, securityPolicies, warnOfProblems } from "../../filters/security-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
 import { accessLogs, httpStatsFilters, listenerAccessLogs } from "../../filters/telemetry.ts";
 import { proxyConfigOf } from "../../filters/tracing.ts";
@@ -35,10 +37,12 @@ import { prefixRange } from "./tcp-chains.ts";
 /** ALPN of mesh mTLS, by which a router between networks knows it. */
 const MESH_ALPN = ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];
 
-export function gatewayListeners(input: GenerateInput, scope: ProxyScope): Listener[] {
+export function gatewayListeners(input: GenerateInput, scope: ProxyScope, sink: ResourceSink): Listener[] {
   const merged = mergedGateway(input.ctx, input.view, input.viewId);
+  const security = securityPolicies(input.ctx, input.view, "gateway");
+  warnOfProblems(security, sink);
   return merged.listeners.flatMap((own): Listener[] => {
-    const chains = chainsOf(input, scope, own);
+    const chains = chainsOf(input, scope, security, own);
     return chains.length > 0 ? [listener(input, own, chains)] : [];
   });
 }
@@ -61,19 +65,27 @@ function listener(input: GenerateInput, own: GatewayListener, chains: FilterChai
   };
 }
 
-function chainsOf(input: GenerateInput, scope: ProxyScope, own: GatewayListener): FilterChain[] {
+function chainsOf(
+  input: GenerateInput,
+  scope: ProxyScope,
+  security: SecurityPolicies,
+  own: GatewayListener,
+): FilterChain[] {
   const first = own.servers[0]!;
   // Servers without TLS share one chain: routes tell their hosts apart.
-  if (isHttp(first.protocol) && !endsTls(first.server)) return [timed(input, chainOf([manager(input, own, first)]))];
+  if (isHttp(first.protocol) && !endsTls(first.server))
+    return [timed(input, chainOf([manager(input, security, own, first)]))];
   const ending: FilterChain[] = [];
   const chains = own.servers.flatMap((server) => {
-    if (server.server.tls?.mode === "AUTO_PASSTHROUGH") return autoPassthrough(input, scope, server);
-    if (!endsTls(server.server)) return l4Chains(input, scope, server);
+    if (server.server.tls?.mode === "AUTO_PASSTHROUGH") return autoPassthrough(input, scope, security, server);
+    if (!endsTls(server.server)) return l4Chains(input, scope, security, server);
     const http = server.protocol === "HTTPS";
     const socket = gatewayTlsSocket(server.server, !http, input.view.istioFilters);
     const names = sniNames(server.hosts.map((h) => h.host));
     const exchange = server.server.tls?.mode === "ISTIO_MUTUAL" && !http ? metadataExchange(input) : [];
-    const ended = http ? [[manager(input, own, server)]] : tcpDestinations(input, scope, server);
+    const ended = http
+      ? [[manager(input, security, own, server)]]
+      : tcpDestinations(input, scope, server).map((filters) => [...security.tcp, ...filters]);
     const made = ended.map((filters) => {
       const chain = chainOf([...exchange, ...filters], { transportSocket: socket });
       return timed(input, names.length > 0 ? { ...chain, filterChainMatch: { serverNames: names } } : chain);
@@ -106,7 +118,12 @@ const CLIENT_CERT: Readonly<Record<string, number>> = {
   ALWAYS_FORWARD_ONLY: 4,
 };
 
-function manager(input: GenerateInput, own: GatewayListener, server: GatewayServer): NamedFilter {
+function manager(
+  input: GenerateInput,
+  security: SecurityPolicies,
+  own: GatewayListener,
+  server: GatewayServer,
+): NamedFilter {
   const { ctx, view } = input;
   const bind = own.bind || wildcardAddress(view);
   const topology = proxyConfigOf(ctx, view).gatewayTopology;
@@ -124,6 +141,7 @@ function manager(input: GenerateInput, own: GatewayListener, server: GatewayServ
     httpFilters: httpFilters(ctx, view, {
       direction: "gateway",
       grpcWeb: server.protocol === "GRPC-Web",
+      policies: security.http,
       stats: httpStatsFilters(ctx, view, "gateway"),
     }),
     routes: { name: server.routeName },
@@ -162,9 +180,14 @@ function tcpDestinations(input: GenerateInput, scope: ProxyScope, server: Gatewa
 }
 
 /** Plain TCP by port, and TLS that is passed through by its name. */
-function l4Chains(input: GenerateInput, scope: ProxyScope, server: GatewayServer): FilterChain[] {
+function l4Chains(
+  input: GenerateInput,
+  scope: ProxyScope,
+  security: SecurityPolicies,
+  server: GatewayServer,
+): FilterChain[] {
   if (!server.server.tls) {
-    return tcpDestinations(input, scope, server).map((filters) => timed(input, chainOf(filters)));
+    return tcpDestinations(input, scope, server).map((filters) => timed(input, chainOf([...security.tcp, ...filters])));
   }
   const port = servicePort(server);
   const out: FilterChain[] = [];
@@ -181,9 +204,8 @@ function l4Chains(input: GenerateInput, scope: ProxyScope, server: GatewayServer
         if (match.destinationSubnets?.length) {
           filterChainMatch.prefixRanges = match.destinationSubnets.map(prefixRange);
         }
-        out.push(
-          timed(input, chainOf(routeDestinations(input, scope, tls.route ?? [], port, vs), { filterChainMatch })),
-        );
+        const filters = [...security.tcp, ...routeDestinations(input, scope, tls.route ?? [], port, vs)];
+        out.push(timed(input, chainOf(filters, { filterChainMatch })));
       }
     }
   }
@@ -191,7 +213,12 @@ function l4Chains(input: GenerateInput, scope: ProxyScope, server: GatewayServer
 }
 
 /** Mesh traffic between networks goes on by the cluster that its SNI names, without ending TLS. */
-function autoPassthrough(input: GenerateInput, scope: ProxyScope, server: GatewayServer): FilterChain[] {
+function autoPassthrough(
+  input: GenerateInput,
+  scope: ProxyScope,
+  security: SecurityPolicies,
+  server: GatewayServer,
+): FilterChain[] {
   const { ctx, view } = input;
   const policies = networkPolicies(ctx, view, "gateway");
   const out: FilterChain[] = [];
@@ -203,7 +230,7 @@ function autoPassthrough(input: GenerateInput, scope: ProxyScope, server: Gatewa
       if (port.protocol === "UDP") continue;
       for (const subset of ["", ...subsets.map((s) => s.name ?? "")]) {
         const cluster = sniName("outbound", subset, service.hostname, port.port);
-        const filters = [...policies.filters, tcpTo(cluster, policies.tcpProxy)];
+        const filters = [...security.tcp, ...policies.filters, tcpTo(cluster, policies.tcpProxy)];
         const filterChainMatch = { applicationProtocols: [...MESH_ALPN], serverNames: [cluster] };
         out.push(timed(input, chainOf(filters, { filterChainMatch })));
       }

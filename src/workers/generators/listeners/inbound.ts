@@ -1,11 +1,13 @@
 // The listeners of a sidecar that take what comes to its application. Worker threads.
 import type { envoy } from "../../../shared/gen/envoy.js";
 import { isHttp2, type Protocol, type ServicePort } from "../../../shared/model/service.ts";
+import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { durationMs, parseDuration } from "../../encode/values.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { type NamedFilter, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { type SecurityPolicies, securityPolicies, warnOfProblems } from "../../filters/security-policies.ts";
 import { tcpProxy, tcpTo } from "../../filters/tcp-proxy.ts";
 import { accessLogs, httpStatsFilters } from "../../filters/telemetry.ts";
 import { meshServerTlsSocket } from "../../filters/tls-context.ts";
@@ -52,20 +54,23 @@ export interface InboundChains {
 }
 
 /** All inbound chains of a sidecar. */
-export function inboundChains(input: GenerateInput, scope: ProxyScope): InboundChains {
+export function inboundChains(input: GenerateInput, scope: ProxyScope, sink: ResourceSink): InboundChains {
   const { ctx, view } = input;
+  const security = securityPolicies(ctx, view, "inbound");
+  warnOfProblems(security, sink);
   const mtls = workloadMtls(ctx, view.namespace, view.labels);
   const modeOf = (port: number): MtlsMode => mtls.ports.get(port) ?? mtls.mode;
   const chains: FilterChain[] = [];
   const bound: BoundPort[] = [];
   const ports = inboundPorts(view, scope);
-  chains.push(...chainsFor(input, passthroughTarget(0), mtls.mode));
+  chains.push(...chainsFor(input, security, passthroughTarget(0), mtls.mode));
   // Ports with an mTLS mode of their own that no service has pass traffic on, too.
   for (const [port, mode] of [...mtls.ports].sort(([a], [b]) => a - b)) {
-    if (!ports.some((p) => p.targetPort === port)) chains.push(...chainsFor(input, passthroughTarget(port), mode));
+    if (!ports.some((p) => p.targetPort === port))
+      chains.push(...chainsFor(input, security, passthroughTarget(port), mode));
   }
   for (const inbound of [...ports].sort((a, b) => a.targetPort - b.targetPort)) {
-    const own = chainsFor(input, targetOf(input, inbound), modeOf(inbound.targetPort));
+    const own = chainsFor(input, security, targetOf(input, inbound), modeOf(inbound.targetPort));
     if (inbound.bind !== "") bound.push({ inbound, chains: own.map(withoutPort) });
     else chains.push(...own);
   }
@@ -113,7 +118,12 @@ function targetOf({ view }: GenerateInput, inbound: InboundPort): InboundTarget 
   };
 }
 
-function chainsFor(input: GenerateInput, target: InboundTarget, mode: MtlsMode): FilterChain[] {
+function chainsFor(
+  input: GenerateInput,
+  security: SecurityPolicies,
+  target: InboundTarget,
+  mode: MtlsMode,
+): FilterChain[] {
   return inboundMatches(target.protocol, mode).map((match) => {
     const filterChainMatch: FilterChainMatch = {};
     if (target.port !== 0) filterChainMatch.destinationPort = { value: target.port };
@@ -124,7 +134,8 @@ function chainsFor(input: GenerateInput, target: InboundTarget, mode: MtlsMode):
       filterChainMatch,
     };
     if (match.endsTls) chain.transportSocket = tlsSocket(input, match);
-    return chainOf(match.http ? httpFilterChain(input, target) : tcpFilterChain(input, target), chain);
+    const filters = match.http ? httpFilterChain(input, security, target) : tcpFilterChain(input, security, target);
+    return chainOf(filters, chain);
   });
 }
 
@@ -145,12 +156,13 @@ function metadataExchange({ ctx, view }: GenerateInput): NamedFilter[] {
   return view.istioFilters && ctx.mesh.features.metadataExchange ? [TCP_METADATA_EXCHANGE] : [];
 }
 
-function tcpFilterChain(input: GenerateInput, target: InboundTarget): NamedFilter[] {
+function tcpFilterChain(input: GenerateInput, security: SecurityPolicies, target: InboundTarget): NamedFilter[] {
   const { ctx, view } = input;
   const policies = networkPolicies(ctx, view, "inbound");
   const proxy = tcpProxy({ statPrefix: target.cluster, cluster: target.cluster, ...policies.tcpProxy });
   return [
     ...metadataExchange(input),
+    ...security.tcp,
     ...policies.filters,
     ...protocolFilters(ctx, target.protocol, target.cluster, target.cluster, proxy, view.istioFilters),
   ];
@@ -158,7 +170,7 @@ function tcpFilterChain(input: GenerateInput, target: InboundTarget): NamedFilte
 
 const APPEND_FORWARD = 2;
 
-function httpFilterChain(input: GenerateInput, target: InboundTarget): NamedFilter[] {
+function httpFilterChain(input: GenerateInput, security: SecurityPolicies, target: InboundTarget): NamedFilter[] {
   const { ctx, view } = input;
   const http2 = isHttp2(target.protocol);
   const accessLog = accessLogs(ctx, view, "http");
@@ -174,6 +186,7 @@ function httpFilterChain(input: GenerateInput, target: InboundTarget): NamedFilt
     httpFilters: httpFilters(ctx, view, {
       direction: "inbound",
       grpcWeb: target.protocol === "GRPC-Web",
+      policies: security.http,
       stats: httpStatsFilters(ctx, view, "inbound"),
     }),
     routes: {

@@ -13,5 +13,5 @@ export const generateListeners: Generator = (input, sink) => {
     sidecarListeners(input, scope, sink);
     return;
   }
-  for (const listener of gatewayListeners(input, scope)) sink.add(listener.name!, Listener, listener);
+  for (const listener of gatewayListeners(input, scope, sink)) sink.add(listener.name!, Listener, listener);
 };

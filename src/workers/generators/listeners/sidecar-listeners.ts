@@ -48,7 +48,7 @@ export function sidecarListeners(input: GenerateInput, scope: ProxyScope, sink: 
   }
   if (input.part === "shared") return;
   const add = (listener: Listener): void => sink.add(listener.name!, ListenerCodec, listener);
-  const inbound = inboundChains(input, scope);
+  const inbound = inboundChains(input, scope, sink);
   if (capture) {
     add(virtualOutbound(input, scope));
     add(virtualInbound(input, inbound));

@@ -1,0 +1,45 @@
+// What security policies add to the chains through which a workload is reached. Worker threads.
+import type { ProxyView } from "../../shared/model/view.ts";
+import type { PushContext } from "../context/push-context.ts";
+import type { ResourceSink } from "../encode/resource-sink.ts";
+import { authorization } from "./authorization/authorization.ts";
+import type { PolicyProblem } from "./authorization/custom-action.ts";
+import { requestAuthentication } from "./jwt/jwt-filter.ts";
+import type { NamedFilter } from "./peer-metadata.ts";
+
+/** Filters in the order of the fields. */
+export interface HttpPolicies {
+  /** External authorization, which sees requests before their tokens are checked. */
+  readonly custom: readonly NamedFilter[];
+  readonly authentication: readonly NamedFilter[];
+  readonly authorization: readonly NamedFilter[];
+}
+
+export interface SecurityPolicies {
+  readonly http: HttpPolicies;
+  readonly tcp: readonly NamedFilter[];
+  readonly problems: readonly PolicyProblem[];
+}
+
+/** The policies of a sidecar's application, or of a gateway. */
+export function securityPolicies(
+  ctx: PushContext,
+  view: ProxyView,
+  direction: "inbound" | "gateway",
+): SecurityPolicies {
+  // What is known of a workload says which policies it has; only a proxy without one speaks for itself.
+  const workload = { namespace: view.namespace, labels: view.workloadLabels ?? view.labels };
+  const http = authorization(ctx, workload, "http");
+  const tcp = authorization(ctx, workload, "tcp");
+  const tokens = requestAuthentication(ctx, workload, { clearRouteCache: direction === "gateway" });
+  return {
+    http: { custom: http.custom, authentication: tokens.filters, authorization: http.local },
+    tcp: [...tcp.custom, ...tcp.local],
+    problems: [...http.problems, ...tokens.problems],
+  };
+}
+
+/** Tells what of the policies couldn't be done as configured. */
+export function warnOfProblems({ problems }: SecurityPolicies, sink: ResourceSink): void {
+  for (const { object, reason } of problems) sink.warn(object, reason);
+}

@@ -1,0 +1,60 @@
+// Which security policies apply to a workload: by selector, or by reference to the Gateway that it serves. Worker threads.
+// https://istio.io/latest/docs/reference/config/type/workload-selector/
+import type { Type_PolicyTargetReference, Type_WorkloadSelector } from "../../shared/gen/istio.js";
+import type { ConfigObject } from "../../shared/model/config.ts";
+import type { ProxyView } from "../../shared/model/view.ts";
+import { labelsMatch } from "../../shared/names/labels.ts";
+import type { PushContext } from "../context/push-context.ts";
+import { compareConfigs } from "./visibility.ts";
+
+/** What says which workloads a policy is for. Without any of them it is for all of its namespace. */
+export interface Targeted {
+  readonly selector?: Type_WorkloadSelector;
+  readonly targetRef?: Type_PolicyTargetReference;
+  readonly targetRefs?: readonly Type_PolicyTargetReference[];
+}
+
+/** What of a proxy decides about its policies. */
+export type Workload = Pick<ProxyView, "namespace" | "labels">;
+
+/** Names the Gateway of the Gateway API that a workload was made for. */
+const GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name";
+
+/**
+ * The policies of a kind that apply to a workload: its own namespace's, then those of the root namespace, which apply to
+ * workloads of all namespaces; each oldest first.
+ */
+export function workloadPolicies<S extends Targeted>(
+  ctx: PushContext,
+  kind: "AuthorizationPolicy" | "RequestAuthentication",
+  workload: Workload,
+): readonly ConfigObject<S>[] {
+  return [...new Set([workload.namespace, ctx.mesh.rootNamespace])].flatMap((namespace) =>
+    policiesIn<S>(ctx, kind, namespace).filter((policy) => appliesTo(policy, workload)),
+  );
+}
+
+function policiesIn<S>(
+  ctx: PushContext,
+  kind: "AuthorizationPolicy" | "RequestAuthentication",
+  namespace: string,
+): readonly ConfigObject<S>[] {
+  return ctx.derive(`workload-policies/${kind}/${namespace}`, [kind], () =>
+    [...ctx.configsIn<S>(kind, namespace)].sort(compareConfigs),
+  );
+}
+
+function appliesTo({ spec, meta }: ConfigObject<Targeted>, { namespace, labels }: Workload): boolean {
+  const gateway = labels[GATEWAY_NAME];
+  const targets = spec.targetRefs?.length ? spec.targetRefs : spec.targetRef ? [spec.targetRef] : [];
+  if (targets.length === 0) return labelsMatch(spec.selector?.matchLabels ?? {}, labels);
+  // Services and GatewayClasses are targets of waypoints only; a reference doesn't leave its namespace.
+  if (gateway === undefined || meta.namespace !== namespace) return false;
+  return targets.some(
+    (target) =>
+      target.group === "gateway.networking.k8s.io" &&
+      target.kind === "Gateway" &&
+      target.name === gateway &&
+      (!target.namespace || target.namespace === namespace),
+  );
+}
