@@ -52,8 +52,8 @@ async function runTests(suite, parts) {
 async function runConformance(args) {
   let code = 0;
   const only = args.filter((arg) => !arg.startsWith("-"));
-  for (const program of ["validation.js", "golden.js"]) {
-    if (program === "validation.js" && only.some((arg) => arg !== "all")) continue;
+  for (const program of ["validation.js", "authz.js", "golden.js"]) {
+    if (program !== "golden.js" && only.some((arg) => arg !== "all")) continue;
     const child = spawn(process.execPath, [path.join(built, "conformance", program), ...args], {
       cwd: root,
       stdio: "inherit",
