@@ -31,9 +31,6 @@ import { registerProcessMetrics } from "./telemetry/metrics-process.ts";
 import { type Descriptors, loadDescriptors } from "./validation/structural/descriptors.ts";
 import { createValidator } from "./validation/validate-object.ts";
 
-/** Bytes of generated resources that the cache holds at most. */
-const CACHE_BYTES = 512 * 1024 * 1024;
-
 /** What a control plane is given besides its options. */
 export interface ControlPlaneDeps {
   readonly logging: Logging;
@@ -104,13 +101,13 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
   const readiness = new Readiness();
   const configured = readiness.hold("configuration");
 
-  const cache = new ResourceCache({ maxEntries: options.xdsCacheSize, maxBytes: CACHE_BYTES });
+  const cache = new ResourceCache({ maxEntries: options.xdsCacheSize, maxBytes: options.xdsCacheMegabytes * 2 ** 20 });
   const metrics = createMetrics({
     version,
     services: () => countOf(registry.services.all()),
     virtualServices: () => registry.objects.count("VirtualService"),
     cache: () => cache.stats(),
-    workerQueue: () => pool.queueSize,
+    workers: () => pool.stats(),
   });
   onClose(registerProcessMetrics(metrics.registry));
   // The threads load their modules while configuration is read.

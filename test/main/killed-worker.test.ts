@@ -72,7 +72,7 @@ test("killing workers during a push loses nothing", async () => {
     await Promise.all(proxies.map((proxy) => proxy.start(["80"])));
     fs.writeFileSync(`${file}.tmp`, mesh("10.0.0.1").replaceAll("9090", "9191"));
     fs.renameSync(`${file}.tmp`, file);
-    await until("work is under way", () => control.pool.queueSize > 0, { everyMs: 1 });
+    await until("work is under way", () => control.pool.stats().waiting > 0, { everyMs: 1 });
     await control.pool.killWorker(0);
     await control.pool.killWorker(0);
     for (const proxy of proxies) {

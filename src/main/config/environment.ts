@@ -11,6 +11,7 @@ export interface ServerEnvironment {
   /** 0: by the number of cores. */
   readonly maxRequestsPerSecond: number;
   readonly xdsCacheSize: number;
+  readonly xdsCacheMegabytes: number;
   readonly grpcMaxRecvBytes: number;
   readonly grpcMaxStreams: number;
   readonly podNamespace: string;
@@ -55,6 +56,12 @@ export const SERVER_VARIABLES: { readonly [K in keyof ServerEnvironment]: Featur
     type: "int",
     default: "60000",
     effect: "encoded resources that the cache holds",
+  },
+  xdsCacheMegabytes: {
+    env: "MIZZEN_XDS_CACHE_MEGABYTES",
+    type: "int",
+    default: "512",
+    effect: "size of the encoded resources that the cache holds, in 2^20 bytes",
   },
   grpcMaxRecvBytes: {
     env: "ISTIO_GPRC_MAXRECVMSGSIZE",

@@ -54,6 +54,8 @@ export interface Options {
   /** New streams a second. */
   readonly maxRequestsPerSecond: number;
   readonly xdsCacheSize: number;
+  /** MIZZEN_XDS_CACHE_MEGABYTES */
+  readonly xdsCacheMegabytes: number;
   readonly grpcMaxRecvBytes: number;
   readonly grpcMaxStreams: number;
   readonly features: Features;
@@ -112,6 +114,7 @@ export function parseOptions(
     pushThrottle: server.values.pushThrottle || perCores,
     maxRequestsPerSecond: server.values.maxRequestsPerSecond || perCores,
     xdsCacheSize: server.values.xdsCacheSize,
+    xdsCacheMegabytes: server.values.xdsCacheMegabytes,
     grpcMaxRecvBytes: server.values.grpcMaxRecvBytes,
     grpcMaxStreams: server.values.grpcMaxStreams,
     features,

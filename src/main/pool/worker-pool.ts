@@ -11,6 +11,7 @@ import { snapshotChannelName } from "../../shared/snapshot/channel.ts";
 import { LAYOUT_REVISION } from "../../shared/snapshot/layout.ts";
 import { completeHandle, type MeshSnapshot } from "../push/snapshot-builder.ts";
 import type { Logger } from "../telemetry/log.ts";
+import type { WorkerStats } from "../telemetry/metrics.ts";
 import { failure, isSmall, TaskBatches } from "./task-batches.ts";
 
 /** How often a task is run again after its worker died. */
@@ -43,6 +44,7 @@ export class WorkerPool {
   private readonly options: WorkerPoolOptions;
   /** Versions that tasks are under way for, with how many. */
   private readonly inUse = new Map<number, number>();
+  private busyMs = 0;
   private closing = false;
   private revivals = 0;
   private lastError = "";
@@ -68,9 +70,8 @@ export class WorkerPool {
     return this.pool.threads.length;
   }
 
-  /** Tasks that wait for a free worker. */
-  get queueSize(): number {
-    return this.pool.queueSize;
+  stats(): WorkerStats {
+    return { threads: this.pool.threads.length, waiting: this.pool.queueSize, busyMs: this.busyMs };
   }
 
   /** Tasks that wait for a worker or that one works on. */
@@ -168,6 +169,7 @@ export class WorkerPool {
     this.revivals = 0;
     const total = performance.now() - started;
     const busy = result.ok ? result.attachMs + result.generateMs : 0;
+    this.busyMs += busy;
     this.options.onTask?.(Math.max(0, total - busy), busy);
     return result;
   }

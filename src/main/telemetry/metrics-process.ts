@@ -66,7 +66,7 @@ export function registerProcessMetrics(registry: Registry): () => void {
     labelNames: ["quantile"],
     registers,
     collect() {
-      for (const quantile of [50, 90, 99, 100]) {
+      for (const quantile of [50, 90, 99, 99.9, 100]) {
         const ns = quantile === 100 ? delay.max : delay.percentile(quantile);
         quantiles.set({ quantile: String(quantile / 100) }, Math.max(0, ns / 1e9 - 0.01));
       }

@@ -1,8 +1,18 @@
 // Metrics of the control plane under istiod's names, so that its dashboards and alerts keep working. Main thread.
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { CacheStats } from "../cache/resource-cache.ts";
 
 const SECONDS = [0.1, 0.5, 1, 3, 5, 10, 20, 30];
 const SHORT_SECONDS = [0.001, 0.005, 0.01, 0.05, ...SECONDS];
+
+/** The worker threads as a whole. */
+export interface WorkerStats {
+  readonly threads: number;
+  /** Tasks that wait for a worker. */
+  readonly waiting: number;
+  /** Time that all workers together have spent on tasks. */
+  readonly busyMs: number;
+}
 
 /** All metrics of one control plane; there are no global ones. */
 export interface Metrics {
@@ -40,8 +50,8 @@ export interface MetricSources {
   readonly version: string;
   readonly services: () => number;
   readonly virtualServices: () => number;
-  readonly cache: () => { entries: number; hits: number; misses: number; evictions: number };
-  readonly workerQueue: () => number;
+  readonly cache: () => CacheStats;
+  readonly workers: () => WorkerStats;
 }
 
 /** Creates all metrics. Those that follow from the state of the mesh are read from `sources` at scrape time. */
@@ -97,8 +107,16 @@ export function createMetrics(sources: MetricSources): Metrics {
     () => sources.cache().hits,
   );
   readCounter("xds_cache_misses", "Look-ups in the cache that found nothing.", {}, () => sources.cache().misses);
+  read("mizzen_xds_cache_bytes", "Bytes of the cache of generated resources.", () => sources.cache().bytes);
   readCounter("xds_cache_evictions", "Entries that the cache had no room for.", {}, () => sources.cache().evictions);
-  read("mizzen_worker_queue_length", "Tasks that wait for a worker.", sources.workerQueue);
+  read("mizzen_workers", "Worker threads.", () => sources.workers().threads);
+  read("mizzen_worker_queue_length", "Tasks that wait for a worker.", () => sources.workers().waiting);
+  readCounter(
+    "mizzen_worker_busy_seconds_total",
+    "Seconds that workers spent on tasks; its rate by mizzen_workers is their utilisation.",
+    {},
+    () => sources.workers().busyMs / 1000,
+  );
 
   const receivedMax = gauge("pilot_xds_recv_max", "Largest request, in bytes.");
   let largest = 0;

@@ -63,8 +63,8 @@ test("ready when nobody holds it, and until then it says who does", async () => 
     version: "1.2.3",
     services: () => 7,
     virtualServices: () => 2,
-    cache: () => ({ entries: 1, hits: 2, misses: 3, evictions: 4 }),
-    workerQueue: () => 0,
+    cache: () => ({ entries: 1, bytes: 70, hits: 2, misses: 3, evictions: 4 }),
+    workers: () => ({ threads: 1, waiting: 0, busyMs: 1500 }),
   });
   const servers = await startAdminServers({
     httpAddress: ANY_PORT,
@@ -98,6 +98,9 @@ test("ready when nobody holds it, and until then it says who does", async () => 
       "pilot_services 7",
       "pilot_virt_services 2",
       "xds_cache_evictions 4",
+      "mizzen_xds_cache_bytes 70",
+      "mizzen_workers 1",
+      "mizzen_worker_busy_seconds_total 1.5",
     ]) {
       assert.equal(text.includes(`${line}\n`), true, line);
     }
