@@ -25,6 +25,7 @@ import { PushQueue } from "./streams/push-queue.ts";
 import { encodeControlPlane } from "./streams/response-wire.ts";
 import { StreamSet } from "./streams/stream-set.ts";
 import { StreamTelemetry } from "./streams/stream-telemetry.ts";
+import { WriteBudget } from "./streams/write-budget.ts";
 import type { Logging } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { registerProcessMetrics } from "./telemetry/metrics-process.ts";
@@ -240,11 +241,9 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
       provider,
       queue,
       observer: telemetry,
+      budget: new WriteBudget({ schedule, now, soon: (run) => setImmediate(run) }),
       names: new NameSets(),
-      schedule: (ms, run) => {
-        const timer = setTimeout(run, ms);
-        return () => clearTimeout(timer);
-      },
+      schedule,
       now,
       versionPrefix: new Date(wallClock()).toISOString(),
       controlPlane: encodeControlPlane(
@@ -268,6 +267,11 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
     `ready in ${Math.round(took)} ms with ${countOf(registry.services.all())} services`,
   );
   return { addresses, pool, readiness, failed };
+}
+
+function schedule(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms);
+  return () => clearTimeout(timer);
 }
 
 function* viewsOf(streams: StreamSet, planner: MeshPlanner): Iterable<ProxyViewRef> {

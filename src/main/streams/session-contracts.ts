@@ -7,6 +7,7 @@ import type { PushQueue } from "./push-queue.ts";
 import type { Schedule } from "./removal-hold.ts";
 import type { ResponseMessage } from "./response-wire.ts";
 import type { StreamObserver, StreamVariant } from "./stream-observer.ts";
+import type { WriteBudget } from "./write-budget.ts";
 
 /** The way to the proxy. */
 export interface StreamTransport {
@@ -22,6 +23,7 @@ export interface SessionDeps {
   readonly planner: Planner;
   readonly provider: ResourceProvider;
   readonly queue: PushQueue;
+  readonly budget: WriteBudget;
   readonly observer: StreamObserver;
   readonly names: NameSets;
   readonly schedule: Schedule;

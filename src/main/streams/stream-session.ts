@@ -100,6 +100,7 @@ export class StreamSession implements QueueJob, ProxyStream {
   /** The proxy reads again. */
   drained(): void {
     this.blocked = false;
+    this.deps.budget.release(this);
     if ([...this.watches.values()].some(hasWork)) this.wake();
   }
 
@@ -109,6 +110,7 @@ export class StreamSession implements QueueJob, ProxyStream {
     this.hold.cancel();
     this.gate.cancel();
     this.deps.queue.remove(this);
+    this.deps.budget.release(this);
     this.reportServed();
     this.deps.observer.disconnected(this);
   }
@@ -126,18 +128,19 @@ export class StreamSession implements QueueJob, ProxyStream {
   }
 
   private async serveWork(): Promise<void> {
-    const { planner, snapshots } = this.deps;
-    const snapshot = snapshots.current();
-    const view = planner.viewOf(this.identity);
-    if (this.viewId !== undefined && view.id !== this.viewId) {
-      for (const watch of this.watches.values()) markDirty(watch, "all");
+    let work = await this.answer();
+    const turn = work?.taken.some(isLarge) ? this.deps.budget.turn() : undefined;
+    if (work && turn) {
+      await turn;
+      if (work.snapshot !== this.deps.snapshots.current()) {
+        // What came meanwhile goes out with it.
+        for (const answered of work.answered) giveBack(answered);
+        work = await this.answer();
+      }
     }
-    const taken = this.takeReady();
-    if (taken.length > 0) {
-      this.viewId = view.id;
-      const started = this.deps.now();
-      const answered = await this.fetch(snapshot, view, taken);
-      const out = this.isOpen() ? this.compare(answered) : [];
+    if (work && this.isOpen()) {
+      const { snapshot, view, answered, started } = work;
+      const out = this.compare(answered);
       // Envoy takes up a changed cluster only when its endpoints come again.
       const follow = takeFollowing(out, this.watches.get("EDS"));
       if (follow) out.push(...this.compare(await this.fetch(snapshot, view, [follow])));
@@ -146,6 +149,21 @@ export class StreamSession implements QueueJob, ProxyStream {
     if (!this.isOpen()) return;
     this.hold.touched();
     if (![...this.watches.values()].some(hasWork)) this.reportServed();
+  }
+
+  /** Takes out what can be served now, and generates it from the newest snapshot. Undefined when there is nothing. */
+  private async answer(): Promise<Work | undefined> {
+    const { planner, snapshots } = this.deps;
+    const snapshot = snapshots.current();
+    const view = planner.viewOf(this.identity);
+    if (this.viewId !== undefined && view.id !== this.viewId) {
+      for (const watch of this.watches.values()) markDirty(watch, "all");
+    }
+    const taken = this.takeReady();
+    if (taken.length === 0) return undefined;
+    this.viewId = view.id;
+    const started = this.deps.now();
+    return { snapshot, view, taken, started, answered: await this.fetch(snapshot, view, taken) };
   }
 
   /** `closed` may change while serving waits. */
@@ -272,7 +290,10 @@ export class StreamSession implements QueueJob, ProxyStream {
       o.watch.sent = response;
       o.watch.outstanding = true;
       const sending = this.deps.now();
-      if (!this.transport.send(written.message)) this.blocked = true;
+      if (!this.transport.send(written.message)) {
+        this.blocked = true;
+        this.deps.budget.hold(this, written.message.byteLength);
+      }
       this.deps.observer.sent(this, {
         type,
         response,
@@ -293,4 +314,19 @@ export class StreamSession implements QueueJob, ProxyStream {
     this.awaiting = [];
     this.deps.observer.served(this, versions);
   }
+}
+
+/** What was taken out of the watches, with its answers. */
+interface Work {
+  readonly snapshot: PublishedSnapshot;
+  readonly view: ProxyViewRef;
+  readonly taken: readonly Taken[];
+  readonly answered: readonly Answered[];
+  /** When generation began. */
+  readonly started: number;
+}
+
+/** Endpoints of some services don't wait for whole types of others. */
+function isLarge({ names, watch }: Taken): boolean {
+  return names === null || watch.type !== "EDS";
 }

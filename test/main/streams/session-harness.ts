@@ -6,6 +6,7 @@ import { PushQueue } from "../../../src/main/streams/push-queue.ts";
 import type { DeltaRequest, ErrorDetail, SotwRequest } from "../../../src/main/streams/request-wire.ts";
 import type { StreamObserver, StreamVariant } from "../../../src/main/streams/stream-observer.ts";
 import { StreamSession } from "../../../src/main/streams/stream-session.ts";
+import { WriteBudget } from "../../../src/main/streams/write-budget.ts";
 import { TYPE_URL, type XdsType } from "../../../src/shared/xds-types.ts";
 import {
   type DecodedResponse,
@@ -85,6 +86,7 @@ export class ProxyDouble {
   writable = true;
   private readonly mesh: FakeMesh;
   private readonly queue: PushQueue;
+  readonly budget: WriteBudget;
   private readonly last = new Map<XdsType, DecodedResponse>();
   private readonly names = new Map<XdsType, readonly string[]>();
 
@@ -95,6 +97,11 @@ export class ProxyDouble {
       limit: 4,
       now: () => this.timers.now,
       onError: (error) => this.errors.push(error),
+    });
+    this.budget = new WriteBudget({
+      schedule: this.timers.schedule,
+      now: () => this.timers.now,
+      soon: (run) => setImmediate(run),
     });
     const identity = identityOf({
       id: `sidecar~10.0.0.1~${id}~default.svc.cluster.local`,
@@ -125,6 +132,7 @@ export class ProxyDouble {
         planner: mesh,
         provider: mesh,
         queue: this.queue,
+        budget: this.budget,
         observer: this.diary,
         names: new NameSets(),
         schedule: this.timers.schedule,
