@@ -2,6 +2,7 @@
 import type { ProxyView } from "../../shared/model/view.ts";
 import type { PushContext } from "../context/push-context.ts";
 import type { ResourceSink } from "../encode/resource-sink.ts";
+import { workloadOf } from "../scope/workload-policies.ts";
 import { authorization } from "./authorization/authorization.ts";
 import type { PolicyProblem } from "./authorization/custom-action.ts";
 import { requestAuthentication } from "./jwt/jwt-filter.ts";
@@ -27,8 +28,7 @@ export function securityPolicies(
   view: ProxyView,
   direction: "inbound" | "gateway",
 ): SecurityPolicies {
-  // What is known of a workload says which policies it has; only a proxy without one speaks for itself.
-  const workload = { namespace: view.namespace, labels: view.workloadLabels ?? view.labels };
+  const workload = workloadOf(view);
   const http = authorization(ctx, workload, "http");
   const tcp = authorization(ctx, workload, "tcp");
   const tokens = requestAuthentication(ctx, workload, { clearRouteCache: direction === "gateway" });

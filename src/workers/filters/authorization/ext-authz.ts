@@ -47,12 +47,23 @@ export function findAuthorizer(ctx: PushContext, name: string): Authorizer | { r
     : grpcAuthorizer(config, service);
 }
 
+/** The hosts of all such providers. */
+export function authorizerHosts(ctx: PushContext): string[] {
+  return (ctx.mesh.mesh.extensionProviders ?? []).flatMap(({ envoyExtAuthzHttp, envoyExtAuthzGrpc }) => {
+    const service = (envoyExtAuthzHttp ?? envoyExtAuthzGrpc)?.service;
+    return service ? [service.slice(service.indexOf("/") + 1)] : [];
+  });
+}
+
 function authorizes(provider: Mesh_MeshConfig_ExtensionProvider): boolean {
   return provider.envoyExtAuthzHttp !== undefined || provider.envoyExtAuthzGrpc !== undefined;
 }
 
-function settingsProblem({ port = 0, statusOnError = "" }: HttpProvider | GrpcProvider): string | undefined {
+/** What istiod refuses, and what Envoy would refuse together with the whole listener. */
+function settingsProblem(config: HttpProvider | GrpcProvider): string | undefined {
+  const { port = 0, statusOnError = "", includeRequestBodyInCheck: body } = config;
   if (port < 1 || port > 65535) return `port ${port} is not in 1..65535`;
+  if (body && !body.maxRequestBytes) return "includeRequestBodyInCheck has no maxRequestBytes";
   if (statusOnError !== "" && StatusCode[Number(statusOnError)] === undefined) {
     return `Envoy has no status ${statusOnError}`;
   }

@@ -1,11 +1,12 @@
 // Where the proxy has an issuer's keys from: the rule itself, or a server that it asks. Worker threads.
 // https://istio.io/latest/docs/reference/config/security/request_authentication/#JWTRule
 import type { envoy } from "../../../shared/gen/envoy.js";
-import type { Security_JWTRule } from "../../../shared/gen/istio.js";
+import type { Security_JWTRule, Security_RequestAuthentication } from "../../../shared/gen/istio.js";
 import { subsetKey } from "../../../shared/names/cluster-name.ts";
 import type { PushContext } from "../../context/push-context.ts";
 import { durationMs, parseDuration } from "../../encode/values.ts";
 import { findProviderService } from "../../scope/provider-service.ts";
+import { type Workload, workloadPolicies } from "../../scope/workload-policies.ts";
 
 type JwtProvider = envoy.extensions.filters.http.jwt_authn.v3.IJwtProvider;
 
@@ -38,6 +39,15 @@ export function proxiesFetchKeys(ctx: PushContext): boolean {
   return ["envoy", "hybrid", "true"].includes(ctx.mesh.features.jwtRemoteJwks);
 }
 
+/** The hosts that a workload's proxy asks for keys. */
+export function jwksHosts(ctx: PushContext, workload: Workload): string[] {
+  if (!proxiesFetchKeys(ctx)) return [];
+  const policies = workloadPolicies<Security_RequestAuthentication>(ctx, "RequestAuthentication", workload);
+  return policies.flatMap(({ spec }) =>
+    (spec.jwtRules ?? []).flatMap(({ jwksUri }) => (jwksUri ? [jwksServer(jwksUri).hostname] : [])),
+  );
+}
+
 /** The keys of a rule's issuer. */
 export function keySource(ctx: PushContext, rule: Security_JWTRule): KeySource {
   const { issuer = "", jwks = "", jwksUri = "" } = rule;
@@ -59,8 +69,11 @@ function remote({ jwksUri = "", timeout }: Security_JWTRule, cluster: string): K
   return { provider: { remoteJwks: { httpUri, cacheDuration: durationMs(CACHE_MS) } } };
 }
 
-/** The host and port of a URI, whose form validation has checked. */
-export function jwksServer(jwksUri: string): { readonly hostname: string; readonly port: number } {
-  const { hostname, port, protocol } = new URL(jwksUri);
-  return { hostname: hostname.replace(/^\[|\]$/g, ""), port: port ? Number(port) : protocol === "https:" ? 443 : 80 };
+const SERVER = /^(https?):\/\/(?:[^/?#]*@)?(\[[^\]]*\]|[^:/?#]*)(?::(\d*))?/i;
+
+/** The host and port of a URI. Validation lets some through that a URL parser would throw for, such as one without a host. */
+function jwksServer(jwksUri: string): { readonly hostname: string; readonly port: number } {
+  const [, scheme = "", host = "", port = ""] = SERVER.exec(jwksUri) ?? [];
+  const usual = scheme.toLowerCase() === "https" ? 443 : 80;
+  return { hostname: host.replace(/^\[|\]$/g, ""), port: port === "" ? usual : Number(port) };
 }

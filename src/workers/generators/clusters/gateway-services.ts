@@ -1,18 +1,21 @@
 // Which services a router needs clusters of. Worker threads.
 import type { ServiceRecord } from "../../../shared/model/service.ts";
 import { isSubsetOf } from "../../../shared/names/hostname.ts";
+import { authorizerHosts } from "../../filters/authorization/ext-authz.ts";
+import { jwksHosts } from "../../filters/jwt/jwt-keys.ts";
 import { mergedGateway } from "../../scope/gateways.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { destinationHosts, virtualServicesFor } from "../../scope/virtual-services.ts";
+import { workloadOf } from "../../scope/workload-policies.ts";
 import type { GenerateInput } from "../generator.ts";
 
 /**
- * The hosts that a router's VirtualServices lead to, where the mesh wants routers to have no others
- * (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG); undefined where every service is wanted.
+ * The hosts that a router's VirtualServices lead to and those that its filters ask, where the mesh wants routers to have no
+ * others (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG); undefined where every service is wanted.
  */
 export function routedHosts({ ctx, view, viewId }: GenerateInput): ReadonlySet<string> | undefined {
   if (view.type === "sidecar" || !ctx.mesh.features.filterGatewayClusterConfig) return undefined;
-  const hosts = new Set<string>();
+  const hosts = new Set([...authorizerHosts(ctx), ...jwksHosts(ctx, workloadOf(view))]);
   for (const gateway of mergedGateway(ctx, view, viewId).gateways) {
     for (const vs of virtualServicesFor(ctx, gateway, view.namespace)) {
       for (const host of destinationHosts(vs)) hosts.add(host);
