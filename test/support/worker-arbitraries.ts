@@ -230,6 +230,60 @@ const peerAuthentication = document(
   })),
 );
 
+const authorizationSource = fc.constantFrom(
+  { principals: ["cluster.local/ns/default/sa/sa"] },
+  { notNamespaces: ["other", "a*"] },
+  { requestPrincipals: ["*"] },
+  { ipBlocks: ["10.0.0.0/8"] },
+);
+const authorizationOperation = fc.constantFrom(
+  { paths: ["/a", "/b*"] },
+  { notPaths: ["/c/{*}"] },
+  { ports: ["80"] },
+  { hosts: ["*"], methods: ["GET"] },
+);
+const authorizationCondition = fc.constantFrom(
+  { key: "request.headers[x]", values: ["1"] },
+  { key: "destination.port", notValues: ["80"] },
+  { key: "request.auth.claims[a]", values: ["b"] },
+);
+const authorizationRule = fc.record({
+  from: maybe(authorizationSource.map((source) => [{ source }])),
+  to: maybe(authorizationOperation.map((operation) => [{ operation }])),
+  when: maybe(authorizationCondition.map((condition) => [condition])),
+});
+const authorizationPolicy = document(
+  "AuthorizationPolicy",
+  "security",
+  fc
+    .record({
+      matchLabels: maybe(labels),
+      action: fc.constantFrom(undefined, "ALLOW", "DENY", "AUDIT", "CUSTOM"),
+      rules: fc.array(authorizationRule, { minLength: 1, maxLength: 2 }),
+      provider: fc.constantFrom("authz", "other").map((provider) => ({ name: provider })),
+    })
+    .map(({ matchLabels, provider, ...r }) => ({
+      ...r,
+      ...(r.action === "CUSTOM" ? { provider } : {}),
+      ...(matchLabels ? { selector: { matchLabels } } : {}),
+    })),
+);
+
+const requestAuthentication = document(
+  "RequestAuthentication",
+  "security",
+  fc
+    .record({
+      matchLabels: maybe(labels),
+      issuers: fc.uniqueArray(fc.constantFrom("i", "j", "k"), { minLength: 1 }),
+      keys: fc.constantFrom({ jwks: '{"keys":[]}' }, { jwksUri: "https://a.example.com/jwks" }),
+    })
+    .map(({ matchLabels, issuers, keys }) => ({
+      jwtRules: issuers.map((issuer) => ({ issuer, ...keys })),
+      ...(matchLabels ? { selector: { matchLabels } } : {}),
+    })),
+);
+
 /** One Istio document of each kind. */
 export const DOCUMENTS = {
   serviceEntry,
@@ -239,4 +293,6 @@ export const DOCUMENTS = {
   sidecar,
   gateway,
   peerAuthentication,
+  authorizationPolicy,
+  requestAuthentication,
 };

@@ -7,6 +7,8 @@ import { objectsOf, type ProxySpec, WorkerMesh } from "./worker-mesh.ts";
 
 const GROUPS: Readonly<Record<string, string>> = {
   PeerAuthentication: "security.istio.io/v1",
+  AuthorizationPolicy: "security.istio.io/v1",
+  RequestAuthentication: "security.istio.io/v1",
 };
 
 interface Meta {
@@ -14,6 +16,7 @@ interface Meta {
   /** Seconds of the day on which all objects were made. */
   readonly age?: number;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** One of Istio's objects as a document, in `default` unless told otherwise. */
@@ -21,7 +24,7 @@ export function doc(
   kind: string,
   name: string,
   spec: object,
-  { namespace = "default", age = 0, labels }: Meta = {},
+  { namespace = "default", age = 0, labels, annotations }: Meta = {},
 ): object {
   return {
     apiVersion: GROUPS[kind] ?? "networking.istio.io/v1",
@@ -31,6 +34,7 @@ export function doc(
       namespace,
       creationTimestamp: new Date(Date.UTC(2024, 0, 1, 0, 0, age)).toISOString(),
       ...(labels ? { labels } : {}),
+      ...(annotations ? { annotations } : {}),
     },
     spec,
   };

@@ -59,4 +59,5 @@ export const meshConfig: fc.Arbitrary<string> = fc.constantFrom(
   "defaultVirtualServiceExportTo: ['.']",
   "rootNamespace: other",
   "defaultHttpRetryPolicy: {attempts: 0}",
+  "extensionProviders: [{name: authz, envoyExtAuthzHttp: {service: b.example.com, port: 80}}]",
 );
