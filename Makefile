@@ -41,8 +41,8 @@ check: build lint test ## Type check, lint and unit tests: what has to pass befo
 ci: ## Everything that CI runs
 	@.ci/run
 
-bench: build ## Measure pushes over synthetic meshes (ARGS=--help says what can be chosen)
-	@node dist/bench/push/run.js $(ARGS)
+bench: build ## Measure the control plane from outside (ARGS=--help; BASE=REVISION compares with that one)
+	@node dist/bench/run.js $(if $(BASE),--base $(BASE)) $(ARGS)
 
 micro: build ## Measure single steps of a push (ARGS="--mesh m100")
 	@node dist/bench/micro/run.js $(ARGS)

@@ -1,35 +1,37 @@
-// `make flame`: runs one benchmark with the profiler on and makes a flame graph of each thread with 0x, into .flame/.
+// `make flame`: runs one scenario with the profiler on and makes a flame graph of each thread with 0x, into .flame/.
 // 0x itself sees only the main thread, so that Node's own profiler records and 0x draws.
-//   node dist/bench/flame/run.js [--mesh m100|m1000] [--mode sotw|delta] [--proxies N] [--repetitions N]
+//   node dist/bench/flame/run.js [--scenario NAME] [--mode sotw|delta] [--proxies N]
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import type { Mode } from "../lib/ads-client.ts";
-import { measure } from "../push/measure.ts";
-import { MESHES } from "../push/scenarios.ts";
+import { MODES, type Mode } from "../client/messages.ts";
+import { runScenario } from "../run/scenario-run.ts";
+import { scenariosNamed } from "../scenarios/scenarios.ts";
 
 const { values } = parseArgs({
   options: {
-    mesh: { type: "string", default: "m1000" },
+    scenario: { type: "string", default: "changes" },
     mode: { type: "string", default: "delta" },
     proxies: { type: "string", default: "50" },
-    repetitions: { type: "string", default: "5" },
   },
 });
-const mesh = MESHES.find((one) => one.name === values.mesh);
-if (!mesh) throw new Error(`no mesh ${values.mesh}; there are ${MESHES.map((one) => one.name).join(", ")}`);
+const scenario = scenariosNamed([values.scenario])[0]!;
+if (!MODES.includes(values.mode as Mode)) throw new Error(`--mode ${values.mode}: ${MODES.join(" or ")}`);
 
 const out = path.resolve(".flame");
 fs.rmSync(out, { recursive: true, force: true });
 fs.mkdirSync(out, { recursive: true });
-await measure({
-  mesh,
+await runScenario({
+  scenario,
+  mesh: scenario.meshes[0]!,
   mode: values.mode as Mode,
   proxies: Number(values.proxies),
-  repetitions: Number(values.repetitions),
-  nodeArgs: ["--cpu-prof", `--cpu-prof-dir=${out}`],
+  perConnection: 1,
+  minutes: 1,
+  serverArgs: ["--cpu-prof", `--cpu-prof-dir=${out}`],
+  onRow: ({ step, cpuMs }) => console.log(`${step}: ${cpuMs.toFixed(0)} ms of CPU`),
 });
 
 const require = createRequire(import.meta.url);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { AdsClient } from "../../bench/lib/ads-client.ts";
+import { ProxyFleet } from "../../bench/client/proxy-fleet.ts";
 import { startTestControlPlane } from "../support/control-plane.ts";
 import { testNode } from "../support/envoy.ts";
 import { copyShop } from "../support/shop.ts";
@@ -35,21 +35,26 @@ async function callOverXds(server: string, metadata: object, target: string): Pr
 }
 
 /** A proxy that connects now gets all that it needs. */
-async function connectProxy(server: string): Promise<AdsClient> {
+async function connectProxy(target: string): Promise<ProxyFleet> {
   const node = testNode("sidecar", "127.0.1.41", "reviews-v1", "default", { app: "reviews", version: "v1" });
+  const nodes = [{ ...node, namespace: "default", locality: { region: "", zone: "", subZone: "" } }];
   let complete = false;
   let end: string | undefined;
-  const client = new AdsClient(server, "sotw", node, {
-    onResponse: () => undefined,
-    onComplete: () => {
-      complete = true;
+  const fleet = new ProxyFleet(
+    { tag: "connect", target, mode: "sotw", nodes, perConnection: 1, remember: false, relayed: [] },
+    {
+      onResponse: () => undefined,
+      onComplete: () => {
+        complete = true;
+      },
+      onEnd: (_proxy, reason) => {
+        end = reason;
+      },
     },
-    onEnd: (reason) => {
-      end = reason;
-    },
-  });
+  );
+  await fleet.start();
   await until("a proxy is served", () => complete || (end !== undefined && Promise.reject(new Error(end))));
-  return client;
+  return fleet;
 }
 
 test("a gRPC xDS client never crashes the server", async (t) => {

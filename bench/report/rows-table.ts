@@ -1,0 +1,73 @@
+// The table of `make bench`. Pure.
+import { kilobytes, short } from "./format.ts";
+import type { Row } from "./row.ts";
+import { textTable } from "./table.ts";
+
+interface Column {
+  readonly heading: string;
+  cell(row: Row): string;
+}
+
+const NONE = "–";
+
+const COLUMNS: readonly Column[] = [
+  { heading: "step", cell: ({ step }) => step },
+  { heading: "mode", cell: ({ mode }) => mode },
+  { heading: "proxies", cell: ({ proxies }) => String(proxies) },
+  { heading: "times", cell: ({ times }) => String(times) },
+  latency("P50 ms", ({ latency: { p50 } }) => p50),
+  latency("P90", ({ latency: { p90 } }) => p90),
+  latency("P99", ({ latency: { p99 } }) => p99),
+  latency("max", ({ latency: { max } }) => max),
+  latency("spread", ({ spreadMs }) => spreadMs),
+  { heading: "CPU ms", cell: ({ cpuMs }) => short(cpuMs) },
+  { heading: "/proxy", cell: ({ cpuMs, proxies }) => short(cpuMs / proxies) },
+  { heading: "resp/proxy", cell: ({ responses }) => short(responses) },
+  { heading: "KB/proxy", cell: ({ bytes }) => kilobytes(bytes) },
+  { heading: "loop P99 ms", cell: ({ loop }) => short(loop.p99) },
+  { heading: "P99.9", cell: ({ loop }) => short(loop.p999) },
+  { heading: "max", cell: ({ loop }) => short(loop.max) },
+  { heading: "heap MiB", cell: ({ heapMiB }) => heapMiB.toFixed(0) },
+  { heading: "RSS", cell: ({ rssMiB }) => rssMiB.toFixed(0) },
+  { heading: "peak", cell: ({ peakMiB }) => peakMiB.toFixed(0) },
+  { heading: "client", cell: ({ clientCpu }) => percent(clientCpu) },
+  { heading: "others", cell: ({ othersCpu }) => percent(othersCpu) },
+  { heading: "", cell: (row) => (remarks(row).length > 0 ? "*" : "") },
+];
+
+/** A table for each scenario and mesh, and what has to be known of its rows below. */
+export function rowsTables(rows: readonly Row[]): readonly string[] {
+  const out: string[] = [];
+  for (const title of new Set(rows.map(titleOf))) {
+    const some = rows.filter((row) => titleOf(row) === title);
+    const headings = COLUMNS.map(({ heading }) => heading);
+    const cells = some.map((row) => COLUMNS.map(({ cell }) => cell(row)));
+    out.push("", title, ...textTable(headings, cells));
+    for (const row of some) out.push(...remarks(row).map((note) => `  * ${row.step}, ${row.mode}: ${note}`));
+  }
+  return out;
+}
+
+/** Above this share of a core, the client may be what is measured. */
+const CLIENT_LIMIT = 0.8;
+
+/** The row's own notes, and doubts about them. */
+function remarks({ notes, clientCpu }: Row): readonly string[] {
+  return [
+    ...notes,
+    ...(clientCpu > CLIENT_LIMIT ? [`the client used ${percent(clientCpu)} of a core: latencies are its own too`] : []),
+  ];
+}
+
+/** Of one core. */
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
+function titleOf({ scenario, mesh, services }: Row): string {
+  return `${scenario}: ${mesh}, ${services} services`;
+}
+
+function latency(heading: string, of: (row: Row) => number): Column {
+  return { heading, cell: (row) => (row.latency.count === 0 ? NONE : short(of(row))) };
+}
