@@ -244,10 +244,7 @@ test("authorization at a gateway", async (t) => {
   });
 
   await t.test("connections are let in by what they can tell", async (inner) => {
-    const upstream = await listen(
-      inner,
-      net.createServer((socket) => socket.end("hello")),
-    );
+    const upstream = await listen(inner, greeter());
     const port = await freePort();
     const bind = shop.sample.gateway.address;
     const server = { port: { number: port, name: "tcp", protocol: "TCP" }, hosts: ["*"], bind };
@@ -276,6 +273,14 @@ test("authorization at a gateway", async (t) => {
     await assertNothingRejected(shop.server);
   });
 });
+
+/** Greets who has said something. Envoy may reset a connection that the other side has left. */
+function greeter(): net.Server {
+  return net.createServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.once("data", () => socket.end("hello"));
+  });
+}
 
 /** What comes over a connection before it ends; RBAC decides at the first byte. */
 function readAll(host: string, port: number, localAddress: string): Promise<string> {
