@@ -245,7 +245,7 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
       names: new NameSets(),
       schedule,
       now,
-      versionPrefix: new Date(wallClock()).toISOString(),
+      versionInfo: versionsOf(new Date(wallClock()).toISOString()),
       controlPlane: encodeControlPlane(
         JSON.stringify({ Component: "mizzen", ID: options.podName, Info: { version, revision: options.revision } }),
       ),
@@ -267,6 +267,15 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
     `ready in ${Math.round(took)} ms with ${countOf(registry.services.all())} services`,
   );
   return { addresses, pool, readiness, failed };
+}
+
+/** `START/VERSION`; one string for all streams. */
+function versionsOf(started: string): (version: number) => string {
+  let last = { version: 0, text: "" };
+  return (version) => {
+    if (last.version !== version) last = { version, text: `${started}/${version}` };
+    return last.text;
+  };
 }
 
 function schedule(ms: number, run: () => void): () => void {

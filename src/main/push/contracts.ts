@@ -27,14 +27,15 @@ export interface Planner {
 /**
  * Gives generated resources: from the cache, from a generation that is already under way, or from the workers.
  * Equal questions get the same ResourceSet object, so that callers may keep what they derive from it (a response
- * body) in a WeakMap. Sets come in the order of `wants`. Rejects with a MizzenError when generation fails.
+ * body) in a WeakMap. Sets come in the order of `wants`: at once when all of them are known. Rejects with a MizzenError when
+ * generation fails.
  */
 export interface ResourceProvider {
   fetch(
     snapshot: PublishedSnapshot,
     view: ProxyViewRef,
     wants: readonly ResourceWant[],
-  ): Promise<readonly ResourceSet[]>;
+  ): readonly ResourceSet[] | Promise<readonly ResourceSet[]>;
 }
 
 /** A new snapshot and what led to it: what the streams get when something changed. */

@@ -22,7 +22,7 @@ export async function generateAhead(publication: Publication, options: AheadOpti
     const facet = planner.facetsOf(view, "EDS")[0]!.ref;
     if (seen.has(facet.id)) continue;
     seen.add(facet.id);
-    work.push(provider.fetch(snapshot, view, [{ type: "EDS", names: [...names].sort() }]));
+    work.push(Promise.resolve(provider.fetch(snapshot, view, [{ type: "EDS", names: [...names].sort() }])));
   }
   await Promise.all(work);
 }

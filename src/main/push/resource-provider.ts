@@ -40,7 +40,7 @@ export interface ProviderOptions {
 }
 
 /** Answers to lists of names that are remembered, so that equal lists get the same object. */
-const JOINED = 512;
+const MAX_LISTS = 512;
 const NO_NAMES: readonly string[] = [];
 
 /**
@@ -50,7 +50,7 @@ const NO_NAMES: readonly string[] = [];
 export function createResourceProvider(options: ProviderOptions): ResourceProvider {
   const { cache, backend, versions } = options;
   const underWay = new Map<string, Promise<ResourceSet>>();
-  const joined = new Map<string, ResourceSet>();
+  const lists = new Map<string, ResourceSet>();
   const namesKeys = new WeakMap<readonly string[], string>();
   /** Proxies that are alike ask the same question of a snapshot: it is put once. */
   const questions = new WeakMap<PublishedSnapshot, Map<string, WeakMap<readonly string[], Question>>>();
@@ -68,11 +68,11 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
   };
 
   const remember = (key: string, set: ResourceSet): ResourceSet => {
-    if (joined.size >= JOINED) {
-      const oldest = joined.keys().next().value;
-      if (oldest !== undefined) joined.delete(oldest);
+    if (lists.size >= MAX_LISTS) {
+      const oldest = lists.keys().next().value;
+      if (oldest !== undefined) lists.delete(oldest);
     }
-    joined.set(key, set);
+    lists.set(key, set);
     return set;
   };
 
@@ -135,7 +135,7 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
       const set = cache.get(q.key);
       return set ? { set } : { missing: null };
     }
-    const known = joined.get(q.key);
+    const known = lists.get(q.key);
     if (known) return { set: known };
     const names = q.want.names!;
     const resources: EncodedResource[] = [];
@@ -186,8 +186,9 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
   }
 
   return {
-    async fetch(snapshot, view, wants) {
+    fetch(snapshot, view, wants) {
       const answers: (ResourceSet | Promise<ResourceSet>)[] = [];
+      let waits = false;
       const todo: { q: Question; missing: readonly string[] | null; at: number }[] = [];
       const asked = wants.map((want) => {
         const names = want.names ?? (WILDCARD_TYPES.has(want.type) ? null : NO_NAMES);
@@ -195,10 +196,13 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
           ? wholeQuestions(snapshot, view, want.type)
           : [question(snapshot, view, want.type, names)];
       });
-      for (const [at, q] of asked.flat().entries()) {
+      const all = asked.length === 1 ? asked[0]! : asked.flat();
+      for (let at = 0; at < all.length; at++) {
+        const q = all[at]!;
         const running = underWay.get(q.key);
         if (running) {
           answers[at] = running;
+          waits = true;
           continue;
         }
         const found = lookUp(q);
@@ -213,15 +217,20 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
           answers[at] = one;
         });
       }
-      const sets = await Promise.all(answers);
-      let at = 0;
-      return asked.map((questions) => {
-        const own = sets.slice(at, at + questions.length);
-        at += questions.length;
-        return own.reduce(joinSets);
-      });
+      if (!waits && todo.length === 0) return joined(answers as ResourceSet[], asked);
+      return Promise.all(answers).then((sets) => joined(sets, asked));
     },
   };
+}
+
+/** One set for each want, out of the answers to its questions. */
+function joined(sets: readonly ResourceSet[], asked: readonly (readonly Question[])[]): ResourceSet[] {
+  let at = 0;
+  return asked.map((questions) => {
+    let set = sets[at++]!;
+    for (let i = 1; i < questions.length; i++) set = joinSets(set, sets[at++]!);
+    return set;
+  });
 }
 
 interface Question {

@@ -72,8 +72,10 @@ export class CallStream {
     if (http2.destroyed || http2.writableEnded) return true;
     // Once for a call; grpc-js ignores it later.
     this.call.sendMetadata(NO_METADATA);
+    const pieces = message.frame();
+    if (pieces.length === 1) return http2.write(pieces[0]);
     http2.cork();
-    for (const piece of message.frame()) http2.write(piece);
+    for (const piece of pieces) http2.write(piece);
     http2.uncork();
     return !http2.writableNeedDrain;
   }

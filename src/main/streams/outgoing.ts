@@ -57,7 +57,8 @@ function writeSotw(out: Outgoing, keepRemoved: boolean, header: ResponseHeader):
   if (!FULL_STATE.has(watch.type)) {
     watch.held = difference.next();
     if (difference.changed.length === 0 && !mustRespond) return undefined;
-    return written(header, sotwResponse(header, difference.body("sotw")), difference.changedNames, NONE);
+    const message = shared("sotw", difference, header, NONE, () => sotwResponse(header, difference.body("sotw")));
+    return written(header, message, difference.changedNames, NONE);
   }
   const needed = difference.changed.length > 0 || mustRespond || (difference.removed.length > 0 && !keeping);
   if (!needed) {
@@ -68,21 +69,48 @@ function writeSotw(out: Outgoing, keepRemoved: boolean, header: ResponseHeader):
   watch.lastSet = set;
   watch.held = Held.of(set);
   const removed = keeping ? NONE : difference.removed;
-  return written(header, sotwResponse(header, sotwBody(set)), difference.changedNames, removed);
+  const message = shared("sotw", set, header, NONE, () => sotwResponse(header, sotwBody(set)));
+  return written(header, message, difference.changedNames, removed);
 }
 
 function writeDelta(out: Outgoing, keepRemoved: boolean, header: ResponseHeader): WrittenResponse | undefined {
   const { watch, difference, names, mustRespond } = out;
   const keeping = keepRemoved && difference.removed.length > 0;
-  let removed: readonly string[] = keeping ? NONE : difference.removed;
+  let removed: readonly string[] = keeping || difference.removed.length === 0 ? NONE : difference.removed;
   if (watch.unanswered.size > 0) {
     const missing = takeMissing(watch, out.set, names);
     if (missing.length > 0) removed = [...removed, ...missing];
   }
   watch.held = keeping ? difference.nextKeeping() : difference.next();
   if (difference.changed.length === 0 && removed.length === 0 && !mustRespond) return undefined;
-  const message = deltaResponse(header, difference.body("delta"), removed);
+  const message = shared("delta", difference, header, removed, () =>
+    deltaResponse(header, difference.body("delta"), removed),
+  );
   return written(header, message, difference.changedNames, removed);
+}
+
+interface SharedMessage {
+  readonly version: string;
+  readonly nonce: string;
+  readonly removed: readonly string[];
+  readonly message: ResponseMessage;
+}
+
+/** The last message made of a difference or a set: most streams of a variant that are sent it are sent the same bytes. */
+const lastMessages = { sotw: new WeakMap<object, SharedMessage>(), delta: new WeakMap<object, SharedMessage>() };
+
+function shared(
+  variant: StreamVariant,
+  content: object,
+  { version, nonce }: ResponseHeader,
+  removed: readonly string[],
+  make: () => ResponseMessage,
+): ResponseMessage {
+  const known = lastMessages[variant].get(content);
+  if (known && known.nonce === nonce && known.version === version && known.removed === removed) return known.message;
+  const message = make();
+  lastMessages[variant].set(content, { version, nonce, removed, message });
+  return message;
 }
 
 /** Names that the proxy waits for and that don't exist: it is told that they don't. */

@@ -36,7 +36,8 @@ export interface DeltaRequest {
 }
 
 type Reader = protobuf.Reader;
-type Field = (reader: Reader) => void;
+/** Reads the field of a number; false for one that isn't known. */
+type ReadField = (field: number, reader: Reader) => boolean;
 
 /**
  * Reads an `envoy.service.discovery.v3.DiscoveryRequest`. Throws MIZZEN_ERR_PROTOCOL.
@@ -44,29 +45,41 @@ type Field = (reader: Reader) => void;
  * as a whole where they stand.
  */
 export function decodeSotwRequest(bytes: Uint8Array, repeated: readonly Uint8Array[] = []): SotwRequest {
-  const out = { node: undefined as Uint8Array | undefined, typeUrl: "", versionInfo: "", nonce: "" };
-  const span = new NamesSpan(bytes, repeated);
+  let node: Uint8Array | undefined;
+  let versionInfo = "";
+  let typeUrl = "";
+  let nonce = "";
   let error: ErrorDetail | undefined;
-  readFields(bytes, {
-    1: (r) => {
-      out.versionInfo = r.string();
-    },
-    2: (r) => {
-      out.node = r.bytes();
-    },
-    [NAMES_FIELD]: (r) => span.skip(r),
-    4: (r) => {
-      out.typeUrl = r.string();
-    },
-    5: (r) => {
-      out.nonce = r.string();
-    },
-    6: (r) => {
-      error = decodeStatus(r.bytes());
-    },
+  const span = new NamesSpan(bytes, repeated);
+  readFields(bytes, (field, reader) => {
+    switch (field) {
+      case 1:
+        versionInfo = reader.string();
+        return true;
+      case 2:
+        node = reader.bytes();
+        return true;
+      case NAMES_FIELD:
+        span.skip(reader);
+        return true;
+      case 4:
+        typeUrl = reader.string();
+        return true;
+      case 5:
+        nonce = reader.string();
+        return true;
+      case 6:
+        error = decodeStatus(reader.bytes());
+        return true;
+      default:
+        return false;
+    }
   });
   return {
-    ...out,
+    node,
+    versionInfo,
+    typeUrl,
+    nonce,
     error,
     namesBytes: span.serialized(),
     get names() {
@@ -110,7 +123,14 @@ class NamesSpan {
   names(): string[] {
     if (!this.decoded) {
       const names: string[] = [];
-      if (this.from >= 0) readFields(this.bytes.subarray(this.from, this.to), { 3: (r) => names.push(r.string()) });
+      if (this.from >= 0) {
+        // Other fields may stand between them.
+        readFields(this.bytes.subarray(this.from, this.to), (field, reader) => {
+          if (field !== NAMES_FIELD) return false;
+          names.push(reader.string());
+          return true;
+        });
+      }
       this.decoded = names;
     }
     return this.decoded;
@@ -126,66 +146,90 @@ const NOTHING = new Uint8Array();
 
 /** Reads an `envoy.service.discovery.v3.DeltaDiscoveryRequest`. Throws MIZZEN_ERR_PROTOCOL. */
 export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
-  const out = { node: undefined as Uint8Array | undefined, typeUrl: "", nonce: "" };
-  const subscribe: string[] = [];
-  const unsubscribe: string[] = [];
-  const initialVersions = new Map<string, string>();
+  let node: Uint8Array | undefined;
+  let typeUrl = "";
+  let nonce = "";
   let error: ErrorDetail | undefined;
-  readFields(bytes, {
-    1: (r) => {
-      out.node = r.bytes();
-    },
-    2: (r) => {
-      out.typeUrl = r.string();
-    },
-    3: (r) => subscribe.push(r.string()),
-    4: (r) => unsubscribe.push(r.string()),
-    5: (r) => {
-      let key = "";
-      let value = "";
-      readFields(r.bytes(), {
-        1: (entry) => {
-          key = entry.string();
-        },
-        2: (entry) => {
-          value = entry.string();
-        },
-      });
-      initialVersions.set(key, value);
-    },
-    6: (r) => {
-      out.nonce = r.string();
-    },
-    7: (r) => {
-      error = decodeStatus(r.bytes());
-    },
+  // Most requests are acknowledgements, which have neither names nor versions.
+  let subscribe: string[] | undefined;
+  let unsubscribe: string[] | undefined;
+  let initialVersions: Map<string, string> | undefined;
+  readFields(bytes, (field, reader) => {
+    switch (field) {
+      case 1:
+        node = reader.bytes();
+        return true;
+      case 2:
+        typeUrl = reader.string();
+        return true;
+      case 3:
+        subscribe ??= [];
+        subscribe.push(reader.string());
+        return true;
+      case 4:
+        unsubscribe ??= [];
+        unsubscribe.push(reader.string());
+        return true;
+      case 5:
+        initialVersions ??= new Map();
+        decodeVersion(reader.bytes(), initialVersions);
+        return true;
+      case 6:
+        nonce = reader.string();
+        return true;
+      case 7:
+        error = decodeStatus(reader.bytes());
+        return true;
+      default:
+        return false;
+    }
   });
-  return { ...out, subscribe, unsubscribe, initialVersions, error };
+  return {
+    node,
+    typeUrl,
+    nonce,
+    error,
+    subscribe: subscribe ?? NO_NAMES,
+    unsubscribe: unsubscribe ?? NO_NAMES,
+    initialVersions: initialVersions ?? NO_VERSIONS,
+  };
+}
+
+const NO_NAMES: readonly string[] = [];
+const NO_VERSIONS: ReadonlyMap<string, string> = new Map();
+
+/** An entry of `initial_resource_versions`. */
+function decodeVersion(bytes: Uint8Array, into: Map<string, string>): void {
+  let name = "";
+  let version = "";
+  readFields(bytes, (field, reader) => {
+    if (field === 1) name = reader.string();
+    else if (field === 2) version = reader.string();
+    else return false;
+    return true;
+  });
+  into.set(name, version);
 }
 
 function decodeStatus(bytes: Uint8Array): ErrorDetail {
   let code = 0;
   let message = "";
-  readFields(bytes, {
-    1: (r) => {
-      code = r.int32();
-    },
-    2: (r) => {
-      message = r.string();
-    },
+  readFields(bytes, (field, reader) => {
+    if (field === 1) code = reader.int32();
+    else if (field === 2) message = reader.string();
+    else return false;
+    return true;
   });
   return { code, message };
 }
 
-/** Length-delimited unless the field's reader knows better; unknown fields are skipped. */
-function readFields(bytes: Uint8Array, fields: Readonly<Record<number, Field>>): void {
+/** Skips unknown fields. */
+function readFields(bytes: Uint8Array, read: ReadField): void {
   try {
     const reader = protobuf.Reader.create(bytes);
     while (reader.pos < reader.len) {
       const tag = reader.uint32();
-      const field = fields[tag >>> 3];
-      if (field) field(reader);
-      else reader.skipType(tag & 7);
+      if (!read(tag >>> 3, reader)) reader.skipType(tag & 7);
     }
   } catch (cause) {
     if (cause instanceof MizzenError) throw cause;

@@ -64,11 +64,12 @@ export function encodeDeltaResources(type: XdsType, resources: readonly EncodedR
 const COPY_BYTES = 8 * 1024;
 const PREFIX_BYTES = 5;
 
-/** A response's head and its resources, in pieces that are shared by streams. */
+/** A response, which all streams share whose header is the same; its resources are shared by others too. */
 export class ResponseMessage {
   readonly byteLength: number;
   private readonly head: Uint8Array;
   private readonly resources: readonly Uint8Array[];
+  private pieces: readonly Uint8Array[] | undefined;
 
   constructor(head: Uint8Array, resources: readonly Uint8Array[]) {
     this.head = head;
@@ -76,10 +77,15 @@ export class ResponseMessage {
     this.byteLength = resources.reduce((sum, piece) => sum + piece.length, head.length);
   }
 
-  /** The message as gRPC frames it, in pieces to be written in this order. The large ones are shared: nobody may change them. */
+  /** The message as gRPC frames it, in pieces to be written in this order. Streams share them: nobody may change them. */
   frame(): readonly Uint8Array[] {
+    this.pieces ??= this.framed();
+    return this.pieces;
+  }
+
+  private framed(): readonly Uint8Array[] {
     const whole = this.byteLength <= COPY_BYTES;
-    const first = Buffer.allocUnsafe(PREFIX_BYTES + (whole ? this.byteLength : this.head.length));
+    const first = Buffer.allocUnsafeSlow(PREFIX_BYTES + (whole ? this.byteLength : this.head.length));
     first[0] = 0;
     first.writeUInt32BE(this.byteLength, 1);
     first.set(this.head, PREFIX_BYTES);

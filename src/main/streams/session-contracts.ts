@@ -1,5 +1,6 @@
 // What a stream session stands between: the transport, and what all sessions share. Types only; main thread.
 import type { MizzenError } from "../../shared/errors.ts";
+import type { PushVersion } from "../../shared/ids.ts";
 import type { ProxyIdentity } from "../../shared/model/proxy.ts";
 import type { Planner, ResourceProvider, SnapshotSource } from "../push/contracts.ts";
 import type { NameSets } from "./name-sets.ts";
@@ -28,8 +29,8 @@ export interface SessionDeps {
   readonly names: NameSets;
   readonly schedule: Schedule;
   readonly now: () => number;
-  /** What version_info begins with: tells this process from others. */
-  readonly versionPrefix: string;
+  /** The version_info of responses from a snapshot: also tells this process from others. */
+  readonly versionInfo: (version: PushVersion) => string;
   /** The serialized `ControlPlane` of responses. */
   readonly controlPlane: Uint8Array;
 }

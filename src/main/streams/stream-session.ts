@@ -128,7 +128,8 @@ export class StreamSession implements QueueJob, ProxyStream {
   }
 
   private async serveWork(): Promise<void> {
-    let work = await this.answer();
+    const answer = this.answer();
+    let work = answer instanceof Promise ? await answer : answer;
     const turn = work?.taken.some(isLarge) ? this.deps.budget.turn() : undefined;
     if (work && turn) {
       await turn;
@@ -151,8 +152,11 @@ export class StreamSession implements QueueJob, ProxyStream {
     if (![...this.watches.values()].some(hasWork)) this.reportServed();
   }
 
-  /** Takes out what can be served now, and generates it from the newest snapshot. Undefined when there is nothing. */
-  private async answer(): Promise<Work | undefined> {
+  /**
+   * Takes out what can be served now, and generates it from the newest snapshot. Undefined when there is nothing; at once when
+   * all of it is known already.
+   */
+  private answer(): Work | undefined | Promise<Work> {
     const { planner, snapshots } = this.deps;
     const snapshot = snapshots.current();
     const view = planner.viewOf(this.identity);
@@ -163,7 +167,9 @@ export class StreamSession implements QueueJob, ProxyStream {
     if (taken.length === 0) return undefined;
     this.viewId = view.id;
     const started = this.deps.now();
-    return { snapshot, view, taken, started, answered: await this.fetch(snapshot, view, taken) };
+    const fetched = this.fetch(snapshot, view, taken);
+    if (!(fetched instanceof Promise)) return { snapshot, view, taken, started, answered: fetched };
+    return fetched.then((answered) => ({ snapshot, view, taken, started, answered }));
   }
 
   /** `closed` may change while serving waits. */
@@ -229,12 +235,19 @@ export class StreamSession implements QueueJob, ProxyStream {
     return out;
   }
 
-  private async fetch(snapshot: PublishedSnapshot, view: ProxyViewRef, taken: readonly Taken[]): Promise<Answered[]> {
-    const answered = await fetchAnswers(this.deps.provider, snapshot, view, taken, (one, error) =>
+  private fetch(
+    snapshot: PublishedSnapshot,
+    view: ProxyViewRef,
+    taken: readonly Taken[],
+  ): Answered[] | Promise<Answered[]> {
+    const fetched = fetchAnswers(this.deps.provider, snapshot, view, taken, (one, error) =>
       this.generationFailed(one, error),
     );
-    for (const { watch } of answered) this.failed.delete(watch.type);
-    return answered;
+    if (this.failed.size === 0 && !(fetched instanceof Promise)) return fetched;
+    return Promise.resolve(fetched).then((answered) => {
+      for (const { watch } of answered) this.failed.delete(watch.type);
+      return answered;
+    });
   }
 
   private generationFailed({ watch }: Taken, error: MizzenError): void {
@@ -258,7 +271,10 @@ export class StreamSession implements QueueJob, ProxyStream {
 
   private send(out: readonly Outgoing[], snapshot: PublishedSnapshot, view: ProxyViewRef, generateMs: number): void {
     const holding = this.hold.decide(out);
-    const ordered = [...out].sort((a, b) => PUSH_ORDER.indexOf(a.watch.type) - PUSH_ORDER.indexOf(b.watch.type));
+    const ordered =
+      out.length < 2
+        ? out
+        : [...out].sort((a, b) => PUSH_ORDER.indexOf(a.watch.type) - PUSH_ORDER.indexOf(b.watch.type));
     for (const outgoing of ordered) {
       const o = outgoing.watch.type === "EDS" ? withoutNames(outgoing, this.hold.heldBack) : outgoing;
       const { type } = o.watch;
@@ -279,8 +295,8 @@ export class StreamSession implements QueueJob, ProxyStream {
       }
       const written = writeResponse(o, this.variant, holding && (type === "CDS" || type === "EDS"), {
         type,
-        version: `${this.deps.versionPrefix}/${snapshot.version}`,
-        nonce: `${snapshot.version}-${(++this.nonces).toString(36)}`,
+        version: this.deps.versionInfo(snapshot.version),
+        nonce: this.nonce(o.watch, snapshot.version),
         controlPlane: this.deps.controlPlane,
       });
       if (!written) continue;
@@ -306,6 +322,11 @@ export class StreamSession implements QueueJob, ProxyStream {
         pushed,
       });
     }
+  }
+
+  /** The first answer of a type from a snapshot has the same nonce on all streams, so that they share its bytes. */
+  private nonce({ sent }: Watch, version: PushVersion): string {
+    return sent?.version === version ? `${version}-${++this.nonces}` : `${version}`;
   }
 
   private reportServed(): void {

@@ -59,31 +59,31 @@ export function giveBack({ watch, dirty, mustRespond }: Taken): void {
   if (mustRespond) watch.mustRespond = true;
 }
 
-/** Generates for what was taken, from one snapshot. A type that fails is left out, and the others are served. */
-export async function fetchAnswers(
+/**
+ * Generates for what was taken, from one snapshot; at once when all of it is known. A type that fails is left out, and the
+ * others are served.
+ */
+export function fetchAnswers(
   provider: ResourceProvider,
   snapshot: PublishedSnapshot,
   view: ProxyViewRef,
   taken: readonly Taken[],
   failed: (one: Taken, error: MizzenError) => void,
-): Promise<Answered[]> {
-  try {
-    const sets = await provider.fetch(
-      snapshot,
-      view,
-      taken.map((one) => one.want),
-    );
-    return taken.map((one, i) => ({ ...one, set: sets[i]! }));
-  } catch (cause) {
+): Answered[] | Promise<Answered[]> {
+  const wants = taken.map((one) => one.want);
+  const sets = provider.fetch(snapshot, view, wants);
+  const answer = (all: readonly ResourceSet[]): Answered[] => taken.map((one, i) => ({ ...one, set: all[i]! }));
+  if (!(sets instanceof Promise)) return answer(sets);
+  return sets.then(answer, async (cause: unknown) => {
     if (taken.length === 1) {
       const code = errorCode(cause, "MIZZEN_ERR_GENERATE");
       failed(taken[0]!, cause instanceof MizzenError ? cause : new MizzenError(code, errorMessage(cause), { cause }));
       return [];
     }
-  }
-  const out: Answered[] = [];
-  for (const one of taken) out.push(...(await fetchAnswers(provider, snapshot, view, [one], failed)));
-  return out;
+    const out: Answered[] = [];
+    for (const one of taken) out.push(...(await fetchAnswers(provider, snapshot, view, [one], failed)));
+    return out;
+  });
 }
 
 /** Compares an answer with what the proxy has. */

@@ -1,6 +1,5 @@
 // Metrics of the control plane under istiod's names, so that its dashboards and alerts keep working. Main thread.
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { CacheStats } from "../cache/resource-cache.ts";
 
 const SECONDS = [0.1, 0.5, 1, 3, 5, 10, 20, 30];
 const SHORT_SECONDS = [0.001, 0.005, 0.01, 0.05, ...SECONDS];
@@ -50,7 +49,7 @@ export interface MetricSources {
   readonly version: string;
   readonly services: () => number;
   readonly virtualServices: () => number;
-  readonly cache: () => CacheStats;
+  readonly cache: () => Readonly<Record<"entries" | "bytes" | "hits" | "misses" | "evictions", number>>;
   readonly workers: () => WorkerStats;
 }
 

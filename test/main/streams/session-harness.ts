@@ -137,7 +137,7 @@ export class ProxyDouble {
         names: new NameSets(),
         schedule: this.timers.schedule,
         now: () => this.timers.now,
-        versionPrefix: "test",
+        versionInfo: (version) => `test/${version}`,
         controlPlane: new Uint8Array(),
       },
     );
