@@ -4,6 +4,7 @@ import { errorMessage, type MizzenError } from "../shared/errors.ts";
 import type { ProxyViewRef } from "../shared/model/proxy.ts";
 import { startAdminServers } from "./admin/admin-servers.ts";
 import { debugRoutes } from "./admin/debug-routes.ts";
+import { Profiler } from "./admin/pprof.ts";
 import { Readiness } from "./admin/readiness.ts";
 import { ResourceCache } from "./cache/resource-cache.ts";
 import { type MeshWatch, watchMeshFiles } from "./config/mesh-settings.ts";
@@ -182,6 +183,8 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
     },
   });
 
+  const profiler = options.profile ? new Profiler() : undefined;
+  onClose(() => profiler?.close());
   const admin = await startAdminServers({
     httpAddress: options.httpAddress,
     monitoringAddress: options.monitoringAddress,
@@ -196,6 +199,7 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
       snapshots,
       planner,
       provider,
+      profiler,
       pushAll: () => debouncer.offer(EVERYTHING),
     }),
     version,

@@ -244,6 +244,15 @@ test("new streams wait their turn, and are refused when there are too many", asy
   await small.close();
 });
 
+test("profiles can be taken, and turned off", async () => {
+  const profile = await fetch(`${control.http}/debug/pprof/profile?seconds=0.1`);
+  assert.equal(profile.status, 200);
+  assert.equal((await profile.arrayBuffer()).byteLength > 100, true);
+  const without = await startTestControlPlane({ configDir: folder, flags: { profile: "false" } });
+  assert.equal((await fetch(`${without.http}/debug/pprof/profile?seconds=0.1`)).status, 404);
+  await without.close();
+});
+
 test("the debug pages answer", async () => {
   const proxy = new FakeEnvoy({ target: control.grpc, variant: "delta" });
   try {

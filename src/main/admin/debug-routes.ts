@@ -8,6 +8,7 @@ import type { ProxyStream } from "../streams/stream-observer.ts";
 import type { StreamSet } from "../streams/stream-set.ts";
 import { configDump, DUMP_TYPES } from "./config-dump.ts";
 import { type HttpAnswer, jsonAnswer, type Route } from "./http-server.ts";
+import type { Profiler } from "./pprof.ts";
 import { configView, connectionsView, syncView } from "./proxy-views.ts";
 import { endpointShardsView, registryView } from "./registry-views.ts";
 import type { ResourceJson } from "./resource-json.ts";
@@ -22,6 +23,8 @@ export interface DebugSources {
   readonly snapshots: SnapshotSource;
   readonly planner: Planner;
   readonly provider: ResourceProvider;
+  /** Undefined: without profiles. */
+  readonly profiler: Profiler | undefined;
   /** Looks at everything for everybody again. */
   readonly pushAll: () => void;
 }
@@ -127,6 +130,7 @@ function debugPages(sources: DebugSources): Map<string, DebugPage> {
         },
       },
     ],
+    ...(sources.profiler?.routes() ?? []),
   ]);
 }
 
