@@ -1,19 +1,20 @@
 // Figures of istiod to print beside ours, and the goals. Measured on a machine of 2 cores shared with the client, with 1,000
 // proxies, each a connection, over the same shapes of mesh. Of istiod's CPU times the cost of one proxy was subtracted: in file
 // mode it reads the whole folder again at each change, which says nothing about its pushes.
-import type { Mode } from "../client/messages.ts";
+import { MODES, type Mode } from "../client/messages.ts";
 import { short } from "./format.ts";
 import type { Row } from "./row.ts";
 import { textTable } from "./table.ts";
 
-type Figure = "CPU ms/proxy" | "P99 ms" | "KB/proxy" | "connect s" | "peak MiB";
+type Figure = "CPU ms/proxy" | "P99 ms" | "KB/proxy" | "connect s" | "peak MiB" | "% of a core";
 
 interface Anchor {
   readonly mesh: string;
   readonly step: string;
   readonly mode: Mode;
   readonly figure: Figure;
-  readonly istiod: number;
+  /** Absent where the measurement of istiod says nothing about its pushes. */
+  readonly istiod?: number;
   readonly goal?: number;
 }
 
@@ -23,6 +24,7 @@ const OF: Readonly<Record<Figure, (row: Row) => number>> = {
   "KB/proxy": ({ bytes }) => bytes / 1000,
   "connect s": ({ latency }) => latency.max / 1000,
   "peak MiB": ({ peakMiB }) => peakMiB,
+  "% of a core": ({ coreShare }) => coreShare * 100,
 };
 
 const ANCHORS: readonly Anchor[] = [
@@ -39,6 +41,10 @@ const ANCHORS: readonly Anchor[] = [
   ...both("m1000", "destination rule", "CPU ms/proxy", [22, 18], [5, 0.1]),
   ...both("m1000", "destination rule", "P99 ms", [15_600, 12_700], [5000, 250]),
   ...both("m1000", "destination rule", "KB/proxy", [3750, 980]),
+  ...MODES.flatMap((mode): readonly Anchor[] => [
+    { mesh: "m1000", step: "churn 10/s", mode, figure: "% of a core", goal: 60 },
+    { mesh: "m1000", step: "churn 10/s", mode, figure: "P99 ms", goal: 200 },
+  ]),
   { mesh: "m100", step: "connect", mode: "sotw", figure: "connect s", istiod: 11.8 },
   { mesh: "m100", step: "connect", mode: "sotw", figure: "CPU ms/proxy", istiod: 20 },
   { mesh: "m100", step: "endpoint", mode: "sotw", figure: "CPU ms/proxy", istiod: 0.32 },
@@ -59,14 +65,20 @@ export function anchorsTable(rows: readonly Row[]): readonly string[] {
         ({ figure, istiod, goal }) => {
           const ours = OF[figure](row);
           const verdict = goal === undefined ? "" : ours <= goal ? "reached" : "missed";
-          const cells = [row.mesh, row.step, row.mode, figure, short(ours), goal === undefined ? "–" : short(goal)];
-          return [...cells, short(istiod), ours > 0 ? `×${(istiod / ours).toFixed(1)}` : "–", verdict];
+          const ratio = istiod !== undefined && ours > 0 ? `×${(istiod / ours).toFixed(1)}` : NONE;
+          return [row.mesh, row.step, row.mode, figure, ...[ours, goal, istiod].map(orNone), ratio, verdict];
         },
       ),
     );
   if (cells.length === 0) return [];
   const headings = ["mesh", "step", "mode", "figure", "Mizzen", "goal", "istiod", "istiod/Mizzen", ""];
   return ["", "beside istiod (1,000 proxies):", ...textTable(headings, cells)];
+}
+
+const NONE = "–";
+
+function orNone(value: number | undefined): string {
+  return value === undefined ? NONE : short(value);
 }
 
 function both(
@@ -76,7 +88,7 @@ function both(
   istiod: readonly [number, number],
   goals?: readonly [number, number],
 ): readonly Anchor[] {
-  return (["sotw", "delta"] as const).map((mode, index) => ({
+  return MODES.map((mode, index) => ({
     ...{ mesh, step, mode, figure, istiod: istiod[index]! },
     ...(goals ? { goal: goals[index]! } : {}),
   }));

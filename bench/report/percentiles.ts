@@ -30,8 +30,11 @@ export function percentile(sorted: ArrayLike<number>, percent: number): number {
   return sorted[Math.max(0, rank - 1)] ?? 0;
 }
 
+/** The middle one, or the mean of the two in the middle. 0 when there are none. */
 export function median(values: readonly number[]): number {
-  return percentile(Float64Array.from(values).sort(), 50);
+  const sorted = Float64Array.from(values).sort();
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half]! : ((sorted[half - 1] ?? 0) + (sorted[half] ?? 0)) / 2;
 }
 
 /** Slope of the straight line that fits best, in y for one x; 0 with less than two points. */

@@ -21,6 +21,8 @@ export interface Row {
   readonly spreadMs: number;
   /** Of the server with all its threads. */
   readonly cpuMs: number;
+  /** Share of one core that the server used while changes went on; 0 where they don't. */
+  readonly coreShare: number;
   /** From the beginning until the server was idle again. */
   readonly elapsedMs: number;
   /** For one connected proxy. */

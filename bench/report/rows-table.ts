@@ -52,9 +52,10 @@ export function rowsTables(rows: readonly Row[]): readonly string[] {
 const CLIENT_LIMIT = 0.8;
 
 /** The row's own notes, and doubts about them. */
-function remarks({ notes, clientCpu }: Row): readonly string[] {
+function remarks({ notes, clientCpu, coreShare }: Row): readonly string[] {
   return [
     ...notes,
+    ...(coreShare > 0 ? [`the server used ${percent(coreShare)} of a core while changes went on`] : []),
     ...(clientCpu > CLIENT_LIMIT ? [`the client used ${percent(clientCpu)} of a core: latencies are its own too`] : []),
   ];
 }

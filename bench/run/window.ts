@@ -15,6 +15,8 @@ export interface Measured {
   readonly latency: Distribution;
   readonly spreadMs: number;
   readonly counts: Counts;
+  /** 0 when absent. */
+  readonly coreShare?: number;
   readonly notes: readonly string[];
 }
 
@@ -49,11 +51,11 @@ export class Window {
     const others = machineBusyMs() - this.busyMs - (cpuMs - this.cpuMs) - clientMs - (selfCpuMs() - this.selfMs);
     const share = times * proxies;
     const bytesOf = Object.entries(counts.bytesOf).map(([type, bytes]) => [type, bytes / share] as const);
-    const { step, expected, reached, latency, spreadMs, notes } = measured;
+    const { step, expected, reached, latency, spreadMs, notes, coreShare = 0 } = measured;
     return {
       scenario: scenario.name,
       mesh: mesh.name,
-      ...{ mode, step, proxies, times, expected, reached, latency, spreadMs, loop },
+      ...{ mode, step, proxies, times, expected, reached, latency, spreadMs, loop, coreShare },
       services: this.stage.mesh.services.length,
       cpuMs: (cpuMs - this.cpuMs) / times,
       elapsedMs: elapsed / times,

@@ -32,6 +32,11 @@ test("nothing measured has zeros, not NaN", () => {
   assert.equal(median([]), 0);
 });
 
+test("a median of an even number is between the two in the middle", () => {
+  assert.equal(median([9, 1, 3, 5]), 4);
+  assert.equal(median([10, 9, 100]), 10);
+});
+
 test("a slope is in y for one x", () => {
   const line = [0, 1, 2, 5].map((x) => ({ x, y: 3 * x + 7 }));
   assert.ok(Math.abs(slopeOf(line) - 3) < 1e-9);

@@ -16,6 +16,7 @@ export function rowWith(fields: Partial<Row>): Row {
     latency: distributionOf([1, 2, 3, 40]),
     spreadMs: 5,
     cpuMs: 120,
+    coreShare: 0,
     elapsedMs: 500,
     responses: 1,
     bytes: 1200,

@@ -59,3 +59,8 @@ test("istiod's figures stand beside runs with as many proxies only", () => {
   const line = lines.find((one) => one.includes("CPU ms/proxy")) ?? "";
   assert.match(line, /0\.058 +0\.070 +0\.290 +×5\.0 +reached/);
 });
+
+test("churn has a goal, and no figure of istiod", () => {
+  const lines = anchorsTable([rowWith({ proxies: 1000, step: "churn 10/s", coreShare: 0.9 })]);
+  assert.match(lines.find((line) => line.includes("% of a core")) ?? "", /90\.0 +60\.0 +– +– +missed/);
+});

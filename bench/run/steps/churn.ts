@@ -39,7 +39,9 @@ export function rollingStep(stage: Stage, perSecond: number): Promise<Row> {
 async function measure(stage: Stage, step: string, writing: Writing): Promise<Row> {
   const window = await Window.open(stage);
   await stage.client.tell({ tag: "track" });
+  const before = await used(stage);
   const { first, atMs } = await write(stage, writing);
+  const after = await used(stage);
   await sleep(DRAIN_MS);
   await stage.settle();
   stage.client.check();
@@ -56,11 +58,17 @@ async function measure(stage: Stage, step: string, writing: Writing): Promise<Ro
     latency: staleness,
     spreadMs: 0,
     counts,
+    coreShare: (after.cpuMs - before.cpuMs) / (after.atMs - before.atMs),
     notes: [
       ...(missing > 0 ? [`${missing} changes did not arrive`] : []),
       ...(late ? [`only ${rate.toFixed(0)} changes a second could be written`] : []),
     ],
   });
+}
+
+async function used(stage: Stage): Promise<{ readonly cpuMs: number; readonly atMs: number }> {
+  const { cpuMs } = await stage.server.usage();
+  return { cpuMs, atMs: clockMs() };
 }
 
 /** The endpoint of a service that changes: not the first ones, which are the proxies' own addresses. */
