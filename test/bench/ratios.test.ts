@@ -21,6 +21,6 @@ test("a table has a line for each step, with the spread; steps that the base has
     [rowWith({ cpuMs: 150 }), rowWith({ step: "route", cpuMs: 1 })],
   ];
   const lines = ratioTables(base, current);
-  assert.match(lines.find((line) => line.includes("endpoint")) ?? "", /×0\.50 \(0\.50–1\.50\)/);
+  assert.match(lines.find((line) => line.includes("endpoint")) ?? "", /×1\.00 \(0\.50–1\.50\)/);
   assert.doesNotMatch(lines.find((line) => line.includes("route")) ?? "×", /×/);
 });
