@@ -1,5 +1,5 @@
 // What is measured, as data.
-import { CHANGE_KINDS } from "../mesh/changes.ts";
+import { CHANGE_KINDS, type ChangeKind } from "../mesh/changes.ts";
 import { DEPLOYMENT, GATEWAY_5000, GROWING, M100, M1000, NAMESPACES_500 } from "./meshes.ts";
 import type { Scenario, Step } from "./model.ts";
 
@@ -7,10 +7,13 @@ const BOTH = ["sotw", "delta"] as const;
 const DELTA = ["delta"] as const;
 const CONNECT: Step = { do: "connect" };
 
+/** Edits that cost little, and are repeated more often for it. */
+const SMALL: ReadonlySet<ChangeKind> = new Set(["endpoint", "route", "destination rule", "authorization policy"]);
+
 /** Edits of a mesh without a gateway. Services that were added are removed again: these two go together. */
 const EVERY_CHANGE: readonly Step[] = CHANGE_KINDS.filter((kind) => kind !== "gateway route").map((kind) => ({
   ...{ do: "change", kind },
-  times: kind === "metadata only" ? 1 : 3,
+  times: SMALL.has(kind) ? 3 : 2,
 }));
 
 const ANCHORS: readonly Step[] = [
