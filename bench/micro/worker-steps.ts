@@ -25,7 +25,7 @@ export function generate(
 ): EncodedResource[] {
   const view = JSON.parse(mesh.view.json) as ProxyView;
   const sink = new ResourceSink(mesh.hash, () => undefined);
-  GENERATORS[type]({ ctx, view, viewId: mesh.view.id, names, part: undefined }, sink);
+  GENERATORS[type]({ ctx, view, viewId: mesh.view.id, names, part: undefined, slice: undefined }, sink);
   const { names: found, hashes, offsets, bytes } = sink.finish(type);
   return found.map((name, i) => ({ name, hash: hashes[i]!, bytes: bytes.subarray(offsets[i], offsets[i + 1]) }));
 }

@@ -5,7 +5,6 @@ import xxhash from "xxhash-wasm";
 import { assertNever } from "../shared/assert.ts";
 import { errorCode, MizzenError } from "../shared/errors.ts";
 import type { ProxyViewRef } from "../shared/model/proxy.ts";
-import type { ResourceWant } from "../shared/model/resource.ts";
 import type { ProxyView } from "../shared/model/view.ts";
 import type { BatchTask, GenerateTask, WorkerStartup, WorkerTask } from "../shared/protocol/input.ts";
 import type { BatchGenerated, Generated, GeneratedSet, TaskFailed } from "../shared/protocol/output.ts";
@@ -59,10 +58,7 @@ function viewOf(ref: ProxyViewRef): ProxyView {
   return view;
 }
 
-interface Item {
-  readonly view: ProxyViewRef;
-  readonly wants: readonly ResourceWant[];
-}
+type Item = BatchTask["items"][number];
 
 /** The indices that a task works on. */
 function attach(task: GenerateTask | BatchTask): PushContext {
@@ -79,7 +75,8 @@ function generate(ctx: PushContext, item: Item, attachMs: number): Generated | T
   for (const want of item.wants) {
     const sink = new ResourceSink(hash, (object, reason) => warnings.push({ object, reason }));
     try {
-      GENERATORS[want.type]({ ctx, view, viewId: item.view.id, names: want.names, part: want.part }, sink);
+      const { names, part, slice } = want;
+      GENERATORS[want.type]({ ctx, view, viewId: item.view.id, names, part, slice }, sink);
     } catch (error) {
       return failed(error, want.type);
     }

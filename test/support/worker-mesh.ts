@@ -21,6 +21,7 @@ import type { NodeInfo } from "../../src/shared/model/proxy.ts";
 import type { RegistryChange } from "../../src/shared/model/push-request.ts";
 import type { WantPart } from "../../src/shared/model/resource.ts";
 import type { ProxyView } from "../../src/shared/model/view.ts";
+import type { HostSlice } from "../../src/shared/names/host-slice.ts";
 import type { XdsType } from "../../src/shared/xds-types.ts";
 import { SnapshotStore } from "../../src/workers/attach.ts";
 import type { PushContext } from "../../src/workers/context/push-context.ts";
@@ -112,7 +113,7 @@ export class WorkerMesh {
   readonly registry: Registry;
   readonly store = new SnapshotStore();
   private readonly builder: SnapshotBuilder;
-  private readonly relevance = new RelevanceIndex();
+  private readonly relevance = new RelevanceIndex(() => 4);
 
   constructor(objects: readonly MeshObject[] = [], settings: MeshSettings = meshSettings()) {
     this.registry = new Registry(settings);
@@ -167,9 +168,9 @@ export class WorkerMesh {
   generateByFacets(spec: ProxySpec, type: XdsType, names: readonly string[] | null): Resources {
     const ctx = this.context();
     const out = new Map<string, Uint8Array>();
-    for (const { ref, part } of facetsOf(this.view(spec), type, this.relevance.current(), hashText)) {
+    for (const { ref, part, slice } of facetsOf(this.view(spec), type, this.relevance.current(), hashText)) {
       const planned = { ...ref, view: JSON.parse(ref.json) as ProxyView };
-      for (const [name, bytes] of generateFor(ctx, planned, type, names, part).resources) {
+      for (const [name, bytes] of generateFor(ctx, planned, type, names, part, slice).resources) {
         assert.ok(!out.has(name), `${type} ${name} stands in two parts`);
         out.set(name, bytes);
       }
@@ -185,10 +186,11 @@ export function generateFor(
   type: XdsType,
   names: readonly string[] | null,
   part?: WantPart,
+  slice?: HostSlice,
 ): { readonly resources: Resources; readonly warnings: readonly string[] } {
   const warnings: string[] = [];
   const sink = new ResourceSink(hashBytes, (object, reason) => warnings.push(`${object}: ${reason}`));
-  GENERATORS[type]({ ctx, view, viewId: id, names, part }, sink);
+  GENERATORS[type]({ ctx, view, viewId: id, names, part, slice }, sink);
   const set = sink.finish(type);
   const resources = new Map<string, Uint8Array>();
   set.names.forEach((name, i) => {

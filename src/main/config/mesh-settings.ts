@@ -51,6 +51,7 @@ function assemble(source: MeshSettingsSource, given: Mesh_MeshConfig, networks: 
   return {
     mesh: { ...mergeMeshConfig(given), rootNamespace },
     networks,
+    networkGateways: [],
     features: source.features,
     rootNamespace,
     domainSuffix: source.domainSuffix,

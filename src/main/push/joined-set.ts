@@ -14,13 +14,29 @@ class JoinedSet implements ResourceSet {
   }
 
   get resources(): readonly EncodedResource[] {
-    return this.parts.flatMap((part) => part.resources);
+    const out: EncodedResource[] = [];
+    const add = (set: ResourceSet): void => {
+      if (set.parts) set.parts.forEach(add);
+      else for (const resource of set.resources) out.push(resource);
+    };
+    add(this);
+    return out;
   }
 }
 
-const pairs = new PairMemo<ResourceSet, ResourceSet, ResourceSet>();
+/** The way to a joined set by the sets that it is joined of. */
+interface Step {
+  joined: ResourceSet | undefined;
+}
 
-/** The two sets as one: the same object for the same two. */
-export function joinSets(a: ResourceSet, b: ResourceSet): ResourceSet {
-  return pairs.get(a, b, () => new JoinedSet([a, b]));
+const steps = new PairMemo<object, ResourceSet, Step>();
+
+/** Sets of one type as one: the same object for the same sets. */
+export function joinSets(sets: readonly ResourceSet[]): ResourceSet {
+  if (sets.length === 1) return sets[0]!;
+  let at: object = steps;
+  for (const set of sets) at = steps.get(at, set, () => ({ joined: undefined }));
+  const end = at as Step;
+  end.joined ??= new JoinedSet(sets);
+  return end.joined;
 }

@@ -3,6 +3,7 @@ import type { IstioKind } from "../../shared/model/config.ts";
 import type { RegistryChange } from "../../shared/model/push-request.ts";
 import type { WantPart } from "../../shared/model/resource.ts";
 import type { ProxyView } from "../../shared/model/view.ts";
+import { type HostSlice, sliceOf } from "../../shared/names/host-slice.ts";
 import { hostsMatch } from "../../shared/names/hostname.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 
@@ -10,6 +11,7 @@ import type { XdsType } from "../../shared/xds-types.ts";
 export interface TypePart {
   readonly type: XdsType;
   readonly part?: WantPart;
+  readonly slice?: HostSlice;
   readonly proxy: ProxyView;
 }
 
@@ -18,30 +20,46 @@ const INBOUND_ONLY: ReadonlySet<string> = new Set<IstioKind>(["AuthorizationPoli
 
 /** Says of each part whether the change can touch it. */
 export function partsTouched(change: RegistryChange): (part: TypePart) => boolean {
-  const ownClusters = ownClustersTouched(change);
+  const hosts = hostsTouched(change);
   const sharedListeners =
     change.services.size > 0 || [...change.configs.values()].some((c) => !INBOUND_ONLY.has(c.kind));
-  return ({ type, part, proxy }) => {
-    if (type === "CDS" && part === "own") return ownClusters(proxy);
+  return ({ type, part, slice, proxy }) => {
+    if (type === "CDS" && part === "own") return servesOne(proxy, hosts);
+    if (type === "CDS" && slice) return inSlice(slice, hosts);
     if (type === "LDS" && part === "shared") return sharedListeners;
     return true;
   };
 }
 
-/** A sidecar has clusters of its own for its application's ports: rules and services count for the hosts that it serves. */
-function ownClustersTouched(change: RegistryChange): (view: ProxyView) => boolean {
-  const hosts = new Set<string>();
-  for (const { hostname } of change.services.values()) hosts.add(hostname);
+/** Hosts whose clusters a change can touch, some of them with a wildcard; "all" where it doesn't say. */
+type Hosts = "all" | { readonly exact: ReadonlySet<string>; readonly wildcards: readonly string[] };
+
+/** Rules and services count for the hosts that they are about, and everything else for all. */
+function hostsTouched(change: RegistryChange): Hosts {
+  const exact = new Set<string>();
+  for (const { hostname } of change.services.values()) exact.add(hostname);
   const wildcards: string[] = [];
-  for (const { kind, hosts: about } of change.configs.values()) {
-    if (kind !== "DestinationRule" || !about) return () => true;
-    for (const host of about) {
+  for (const { kind, hosts } of change.configs.values()) {
+    if (kind !== "DestinationRule" || !hosts) return "all";
+    for (const host of hosts) {
       if (host.startsWith("*")) wildcards.push(host);
-      else hosts.add(host);
+      else exact.add(host);
     }
   }
-  return ({ serviceTargets }) =>
-    serviceTargets.some(
-      ({ hostname }) => hosts.has(hostname) || wildcards.some((wildcard) => hostsMatch(wildcard, hostname)),
-    );
+  return { exact, wildcards };
+}
+
+/** A sidecar has clusters of its own for its application's ports. */
+function servesOne({ serviceTargets }: ProxyView, hosts: Hosts): boolean {
+  if (hosts === "all") return true;
+  const { exact, wildcards } = hosts;
+  return serviceTargets.some(
+    ({ hostname }) => exact.has(hostname) || wildcards.some((wildcard) => hostsMatch(wildcard, hostname)),
+  );
+}
+
+function inSlice({ index, of }: HostSlice, hosts: Hosts): boolean {
+  if (hosts === "all" || hosts.wildcards.length > 0) return true;
+  for (const host of hosts.exact) if (sliceOf(host, of) === index) return true;
+  return false;
 }

@@ -59,7 +59,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private readonly views = new LRUCache<string, PlannedView>({ max: MAX_VIEWS });
   private readonly facets = new LRUCache<string, FacetState>({ max: MAX_VIEWS });
   private readonly viewFacets = new WeakMap<ProxyViewRef, ViewFacets>();
-  private readonly relevance = new RelevanceIndex();
+  private readonly relevance: RelevanceIndex;
   /** The view of each connected proxy, until its workload or the mesh changes. */
   private proxies = new WeakMap<ProxyIdentity, PlannedView>();
   private known = new WeakMap<ProxyIdentity, number>();
@@ -74,9 +74,11 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private edsNames: ReadonlySet<string> = new Set();
   private readonly addressGeneration = new Map<string, number>();
 
-  constructor(registry: Registry, hash: Hash) {
+  /** `slices`: as RelevanceIndex takes it. */
+  constructor(registry: Registry, hash: Hash, slices?: (hosts: number) => number) {
     this.registry = registry;
     this.hash = hash;
+    this.relevance = new RelevanceIndex(slices);
   }
 
   /** Takes note of a new snapshot, before anybody asks for plans or views of it. */
@@ -179,7 +181,8 @@ export class MeshPlanner implements Planner, AffectedVersions {
   }
 
   private facetState(type: XdsType, made: MadeFacet): FacetState {
-    const key = `${type}|${made.part ?? ""}|${made.ref.id}`;
+    const { part = "", slice } = made;
+    const key = `${type}|${part}|${slice ? `${slice.index}/${slice.of}` : ""}|${made.ref.id}`;
     let state = this.facets.get(key);
     if (!state) {
       state = { ...made, type, affected: this.version };

@@ -16,6 +16,7 @@ import {
   type ServiceKey,
   serviceKeyString,
 } from "../../shared/model/push-request.ts";
+import { sliceCount } from "../../shared/names/host-slice.ts";
 import type { Registry } from "../registry/registry.ts";
 import { NamespaceClassIndex } from "./namespace-classes.ts";
 import { RuleIndex } from "./rule-index.ts";
@@ -34,11 +35,18 @@ export class RelevanceIndex {
   /** Rules that send clients of a locality to some localities only, and so not to hosts without one. */
   private readonly distributing = new Set<string>();
   private readonly namespaces = new NamespaceClassIndex();
+  private readonly slices: (hosts: number) => number;
   private known: Relevance = {
     labels: new Set(),
     clusterLocality: false,
     namespaces: this.namespaces.current(),
+    clusterSlices: 1,
   };
+
+  /** `slices`: into how many pieces the clusters of so many services are cut. */
+  constructor(slices: (hosts: number) => number = sliceCount) {
+    this.slices = slices;
+  }
 
   /** What counts now; another object when it is something else. */
   current(): Relevance {
@@ -73,12 +81,14 @@ export class RelevanceIndex {
     const clusterLocality = this.located.size > 0 || distributes;
     if (!endpointsOnly) this.namespaces.update(registry, this.rules, change);
     const namespaces = this.namespaces.current();
+    const clusterSlices = endpointsOnly ? before.clusterSlices : this.slices(registry.services.count);
     const same =
+      clusterSlices === before.clusterSlices &&
       clusterLocality === before.clusterLocality &&
       namespaces === before.namespaces &&
       (labels === before.labels ||
         (labels.size === before.labels.size && [...labels].every((label) => before.labels.has(label))));
-    if (!same) this.known = { labels, clusterLocality, namespaces };
+    if (!same) this.known = { labels, clusterLocality, namespaces, clusterSlices };
   }
 
   /** Notes whether a service's clusters differ by where their client is. */

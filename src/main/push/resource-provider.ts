@@ -2,6 +2,7 @@
 import { invariant } from "../../shared/assert.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { EncodedResource, ResourceSet, ResourceWant, WantPart } from "../../shared/model/resource.ts";
+import type { HostSlice } from "../../shared/names/host-slice.ts";
 import type { Generated, GeneratedSet, GenerationWarning } from "../../shared/protocol/output.ts";
 import { WILDCARD_TYPES, type XdsType } from "../../shared/xds-types.ts";
 import type { ResourceCache } from "../cache/resource-cache.ts";
@@ -22,6 +23,8 @@ export interface ViewFacet {
   readonly ref: ProxyViewRef;
   /** The part of a whole type; all of it when absent. */
   readonly part?: WantPart;
+  /** The hosts of that part; all of them when absent. */
+  readonly slice?: HostSlice;
   /** The push version that last affected all of it. */
   readonly affected: number;
 }
@@ -78,10 +81,10 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
 
   /** The questions whose answers together are all of a type. */
   function wholeQuestions(snapshot: PublishedSnapshot, view: ProxyViewRef, type: XdsType): Question[] {
-    return versions.facetsOf(view, type).map(({ ref, part, affected }) => ({
+    return versions.facetsOf(view, type).map(({ ref, part, slice, affected }) => ({
       facet: ref,
-      want: { type, names: null, ...(part ? { part } : {}) },
-      key: `${ref.id}|${type}${part ? `/${part}` : ""}|${versionPart(snapshot, affected)}`,
+      want: { type, names: null, ...(part ? { part } : {}), ...(slice ? { slice } : {}) },
+      key: `${ref.id}|${type}|${part ?? ""}|${slice ? `${slice.index}/${slice.of}` : ""}|${versionPart(snapshot, affected)}`,
       parts: null,
     }));
   }
@@ -223,13 +226,15 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
   };
 }
 
-/** One set for each want, out of the answers to its questions. */
+/** One set for each want, out of the answers to its questions. Slices come first, and are one set that others share. */
 function joined(sets: readonly ResourceSet[], asked: readonly (readonly Question[])[]): ResourceSet[] {
   let at = 0;
   return asked.map((questions) => {
-    let set = sets[at++]!;
-    for (let i = 1; i < questions.length; i++) set = joinSets(set, sets[at++]!);
-    return set;
+    if (questions.length === 1) return sets[at++]!;
+    const own = sets.slice(at, at + questions.length);
+    at += questions.length;
+    const slices = questions.findIndex(({ want }) => want.slice === undefined);
+    return joinSets(slices > 1 ? [joinSets(own.slice(0, slices)), ...own.slice(slices)] : own);
   });
 }
 

@@ -5,6 +5,7 @@ import { viewId } from "../../shared/ids.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { WantPart } from "../../shared/model/resource.ts";
 import type { IpFamilies, ProxyView, ViewMetadata } from "../../shared/model/view.ts";
+import type { HostSlice } from "../../shared/names/host-slice.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import type { NamespaceClasses } from "./namespace-classes.ts";
 import type { Hash, PlannedView } from "./proxy-view.ts";
@@ -44,6 +45,8 @@ export interface Relevance {
   /** True when a client's locality can change a cluster that holds its endpoints. */
   readonly clusterLocality: boolean;
   readonly namespaces: NamespaceClasses;
+  /** Into how many pieces clusters are cut. */
+  readonly clusterSlices: number;
 }
 
 /**
@@ -60,7 +63,7 @@ export function facetsOf(planned: PlannedView, type: XdsType, relevance: Relevan
     case "RDS":
       return [made(routesFacet(view, relevance), hash)];
     case "CDS":
-      return [made(clustersFacet(view, relevance), hash, "shared"), { ...whole, part: "own" }];
+      return [...sliced(made(clustersFacet(view, relevance), hash, "shared"), relevance), { ...whole, part: "own" }];
     case "LDS":
       return [made(listenersFacet(view, relevance), hash, "shared"), { ...whole, part: "own" }];
     default:
@@ -72,6 +75,7 @@ export function facetsOf(planned: PlannedView, type: XdsType, relevance: Relevan
 export interface MadeFacet {
   readonly ref: ProxyViewRef;
   readonly part?: WantPart;
+  readonly slice?: HostSlice;
   /** What decides whether a change can touch it. */
   readonly proxy: ProxyView;
   /** True when other views may have the same facet. */
@@ -81,6 +85,12 @@ export interface MadeFacet {
 function made(view: ProxyView, hash: Hash, part?: WantPart): MadeFacet {
   const json = canonicalJson(view);
   return { ref: { id: viewId(hash(json)), json }, proxy: view, shared: true, ...(part ? { part } : {}) };
+}
+
+/** The same facet for each slice of the hosts; each with a reference of its own, so that it is a task of its own. */
+function sliced(facet: MadeFacet, { clusterSlices: of }: Relevance): MadeFacet[] {
+  if (of === 1) return [facet];
+  return Array.from({ length: of }, (_, index) => ({ ...facet, ref: { ...facet.ref }, slice: { index, of } }));
 }
 
 function endpointsFacet(view: ProxyView, relevance: Relevance): ProxyView {
@@ -104,14 +114,16 @@ function routesFacet(view: ProxyView, relevance: Relevance): ProxyView {
 }
 
 function clustersFacet(view: ProxyView, relevance: Relevance): ProxyView {
-  const { network, clusterId, tlsClientCertChain, tlsClientKey, tlsClientRootCert } = view.metadata;
+  const { tlsClientCertChain, tlsClientKey, tlsClientRootCert } = view.metadata;
+  const { network, clusterId, requestedNetworkView } = view.metadata;
+  const tls = { tlsClientCertChain, tlsClientKey, tlsClientRootCert };
   return {
     ...blank(view, relevance),
     namespace: sharedNamespace(view, relevance),
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,
     locality: relevance.clusterLocality ? view.locality : NO_LOCALITY,
-    metadata: { ...NO_METADATA, network, clusterId, tlsClientCertChain, tlsClientKey, tlsClientRootCert },
+    metadata: { ...NO_METADATA, ...tls, network, clusterId, requestedNetworkView },
   };
 }
 

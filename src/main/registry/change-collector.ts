@@ -54,6 +54,12 @@ export class ChangeCollector {
     this.count("global");
   }
 
+  /** Gateways between networks came or went. */
+  networksChanged(): void {
+    this.mesh = true;
+    this.count("networks");
+  }
+
   result(): RegistryChange {
     return {
       configs: this.configs,

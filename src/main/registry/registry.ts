@@ -4,7 +4,7 @@ import { canonicalJson } from "../../shared/canonical-json.ts";
 import type { Networking_WorkloadEntry } from "../../shared/gen/istio.js";
 import { type ConfigObject, ISTIO_KINDS, keyString, type ObjectKey } from "../../shared/model/config.ts";
 import type { MeshObject, SourceDelta } from "../../shared/model/delta.ts";
-import type { KubeEndpointSlice, KubeNode, KubePod, KubeService } from "../../shared/model/kube.ts";
+import type { KubeEndpointSlice, KubeNamespace, KubeNode, KubePod, KubeService } from "../../shared/model/kube.ts";
 import type { MeshSettings } from "../../shared/model/mesh.ts";
 import type { ConfigReach, RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
 import type { EndpointRecord } from "../../shared/model/service.ts";
@@ -13,10 +13,12 @@ import { ChangeCollector } from "./change-collector.ts";
 import { gatewaysOf, selectorsOf } from "./config-audience.ts";
 import { hostsOf, typesOfEdit } from "./config-impact.ts";
 import { endpointsOfKube, type KubeEndpointContext, kubeHostname, serviceOfKube } from "./kube-services.ts";
+import { mayBeNetworkGateway, networkGateways } from "./network-gateways.ts";
 import { ObjectStore } from "./object-store.ts";
+import { type PodNetworks, podNetworks } from "./pod-network.ts";
 import { endpointsOfEntry, type ServiceEntryObject, servicesOfEntry } from "./service-entries.ts";
 import { ServiceIndex } from "./service-index.ts";
-import { type Workload, workloadOfEntry, workloadOfPod } from "./workloads.ts";
+import { NETWORK_LABEL, type Workload, workloadOfEntry, workloadOfPod } from "./workloads.ts";
 
 type WorkloadEntryObject = ConfigObject<Networking_WorkloadEntry>;
 
@@ -29,10 +31,17 @@ const ISTIO_KIND_SET: ReadonlySet<string> = new Set(ISTIO_KINDS);
 export class Registry {
   readonly objects = new ObjectStore();
   readonly services = new ServiceIndex();
+  /** As they were given. */
+  private given: MeshSettings;
+  /** The given ones, with the gateways between networks that are known. */
   private settings: MeshSettings;
+  private podNetwork: PodNetworks;
 
   constructor(settings: MeshSettings) {
+    this.given = settings;
     this.settings = settings;
+    this.podNetwork = podNetworks(settings.networks, settings.clusterId, "");
+    this.networksChanged();
   }
 
   get mesh(): MeshSettings {
@@ -53,20 +62,42 @@ export class Registry {
     const work = new JoinWork();
     for (const { before, after } of touched) this.scope(before, after, collector, work);
     this.join(work, collector);
+    if (work.networks && this.networksChanged()) collector.networksChanged();
     return collector.result();
   }
 
   /** Takes new mesh settings in force. Everything is joined again, since defaults may decide what is seen where. */
   setMesh(settings: MeshSettings): RegistryChange {
     const collector = new ChangeCollector();
-    if (isDeepStrictEqual(settings, this.settings)) return collector.result();
+    if (isDeepStrictEqual(settings, this.given)) return collector.result();
+    this.given = settings;
     this.settings = settings;
+    this.networksChanged();
     collector.meshChanged();
     const work = new JoinWork();
-    for (const entry of this.objects.all<ServiceEntryObject & MeshObject>("ServiceEntry")) work.entry(entry.meta);
-    for (const service of this.objects.all<KubeService>("Service")) work.kube(service.meta);
+    this.joinAll(work);
     this.join(work, collector);
     return collector.result();
+  }
+
+  private joinAll(work: JoinWork): void {
+    for (const entry of this.objects.all<ServiceEntryObject & MeshObject>("ServiceEntry")) work.entry(entry.meta);
+    for (const service of this.objects.all<KubeService>("Service")) work.kube(service.meta);
+  }
+
+  /** Looks for the gateways between networks again; true when they are other ones now. */
+  private networksChanged(): boolean {
+    const { networks, clusterId } = this.given;
+    this.podNetwork = podNetworks(networks, clusterId, this.ownNetwork());
+    const gateways = networkGateways(this.objects.all<KubeService>("Service"), this.given);
+    if (isDeepStrictEqual(gateways, this.settings.networkGateways)) return false;
+    this.settings = { ...this.given, networkGateways: gateways };
+    return true;
+  }
+
+  /** The network that the control plane's own namespace is labelled with, or "". */
+  private ownNetwork(): string {
+    return this.objects.get<KubeNamespace>("Namespace", "", this.given.rootNamespace)?.meta.labels[NETWORK_LABEL] ?? "";
   }
 
   /** Decides what has to be joined again because an object came, changed or went. */
@@ -99,6 +130,7 @@ export class Registry {
       }
       case "Service":
         work.kube({ namespace, name });
+        work.networks ||= [before, after].some((s) => s && mayBeNetworkGateway(s as KubeService, this.given));
         return;
       case "EndpointSlice":
         for (const slice of [before, after] as (KubeEndpointSlice | undefined)[]) {
@@ -109,7 +141,12 @@ export class Registry {
         if (!sameMeaning(before, after)) this.nodeChanged(name, work);
         return;
       case "Namespace":
-        if (!sameMeaning(before, after)) collector.namespace();
+        if (sameMeaning(before, after)) return;
+        collector.namespace();
+        if (name === this.given.rootNamespace && networkLabel(before) !== networkLabel(after)) {
+          this.networksChanged();
+          this.joinAll(work);
+        }
         return;
       case "Secret":
         if (!sameMeaning(before, after)) collector.secret();
@@ -307,6 +344,7 @@ export class Registry {
       trustDomain: this.settings.mesh.trustDomain ?? "cluster.local",
       drainingLabel: this.settings.features.drainingLabel,
       clusterId: this.settings.clusterId,
+      podNetwork: this.podNetwork,
       node: (name) => this.objects.get<KubeNode>("Node", "", name),
       pod: (namespace, name) => this.objects.get<KubePod>("Pod", namespace, name),
     };
@@ -333,6 +371,8 @@ class JoinWork {
   readonly entries = new Map<string, NamedKey>();
   readonly entriesEndpointsOnly = new Map<string, NamedKey>();
   readonly kubeServices = new Map<string, NamedKey>();
+  /** True when there may be other gateways between networks. */
+  networks = false;
 
   entry({ namespace, name }: NamedKey): void {
     this.entries.set(`ServiceEntry/${namespace}/${name}`, { namespace, name });
@@ -345,6 +385,10 @@ class JoinWork {
   kube({ namespace, name }: NamedKey): void {
     this.kubeServices.set(`Service/${namespace}/${name}`, { namespace, name });
   }
+}
+
+function networkLabel(object: MeshObject | undefined): string | undefined {
+  return object?.meta.labels[NETWORK_LABEL];
 }
 
 function keyOf(object: MeshObject): ObjectKey {

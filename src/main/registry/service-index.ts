@@ -18,6 +18,7 @@ export interface EndpointsChange {
 
 /** Joins the services and endpoints that single objects give; several objects may describe one host. */
 export class ServiceIndex {
+  private records = 0;
   private readonly byOwner = new Map<string, OwnedServices>();
   private readonly byNamespace = new Map<string, Map<string, ServiceRecord[]>>();
   /** Service key to owner to endpoints. */
@@ -25,6 +26,11 @@ export class ServiceIndex {
   private readonly keys = new Map<string, ServiceKey>();
   /** Address to the service keys with an endpoint there. */
   private readonly byAddress = new Map<string, Map<string, number>>();
+
+  /** Services. */
+  get count(): number {
+    return this.records;
+  }
 
   /** Replaces the services of an owner, and gives the keys of those that differ. */
   setServices(owner: string, records: readonly ServiceRecord[]): ServiceKey[] {
@@ -154,6 +160,7 @@ export class ServiceIndex {
   }
 
   private addRecord(record: ServiceRecord): void {
+    this.records++;
     let hosts = this.byNamespace.get(record.namespace);
     if (!hosts) {
       hosts = new Map();
@@ -165,6 +172,7 @@ export class ServiceIndex {
   }
 
   private removeRecord(record: ServiceRecord): void {
+    this.records--;
     const hosts = this.byNamespace.get(record.namespace);
     const list = hosts?.get(record.hostname)?.filter((r) => r !== record) ?? [];
     if (list.length > 0) hosts?.set(record.hostname, list);

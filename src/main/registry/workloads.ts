@@ -4,12 +4,14 @@ import type { ConfigObject } from "../../shared/model/config.ts";
 import type { KubeNode, KubePod } from "../../shared/model/kube.ts";
 import type { EndpointHealth } from "../../shared/model/service.ts";
 import { spiffeId } from "../../shared/names/spiffe.ts";
+import type { PodNetworks } from "./pod-network.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
 const TLS_MODE_LABEL = "security.istio.io/tlsMode";
 const LOCALITY_LABEL = "istio-locality";
-const NETWORK_LABEL = "topology.istio.io/network";
+/** Names the network of a pod, of all pods (on the control plane's namespace), or behind a gateway (on a service). */
+export const NETWORK_LABEL = "topology.istio.io/network";
 
 /** One thing that runs at one or two addresses and may stand behind several services. */
 export interface Workload {
@@ -33,6 +35,7 @@ export interface Workload {
 export interface WorkloadContext {
   readonly trustDomain: string;
   readonly drainingLabel: string;
+  readonly podNetwork: PodNetworks;
   node(name: string): KubeNode | undefined;
 }
 
@@ -52,7 +55,8 @@ export function workloadOfEntry(config: ConfigObject<Networking_WorkloadEntry>, 
     addresses: spec.address ? [spec.address] : [],
     labels,
     serviceAccount: spec.serviceAccount ? spiffeId(ctx.trustDomain, meta.namespace, spec.serviceAccount) : "",
-    network: spec.network ?? labels[NETWORK_LABEL] ?? "",
+    // The label is for pods.
+    network: spec.network ?? "",
     locality: spec.locality ?? localityLabel(labels),
     weight: spec.weight ?? 0,
     tlsMode: tlsModeOf(labels, !!spec.serviceAccount),
@@ -77,7 +81,7 @@ export function inlineWorkload(
     addresses: entry.address ? [entry.address] : [],
     labels,
     serviceAccount: entry.serviceAccount ? spiffeId(ctx.trustDomain, owner.namespace, entry.serviceAccount) : "",
-    network: entry.network ?? labels[NETWORK_LABEL] ?? "",
+    network: entry.network ?? "",
     locality: entry.locality ?? localityLabel(labels),
     weight: entry.weight ?? 0,
     tlsMode: tlsModeOf(labels, !!entry.serviceAccount),
@@ -99,7 +103,7 @@ export function workloadOfPod(pod: KubePod, ctx: WorkloadContext): Workload | un
     addresses: pod.ips,
     labels,
     serviceAccount: spiffeId(ctx.trustDomain, pod.meta.namespace, account),
-    network: labels[NETWORK_LABEL] ?? "",
+    network: labels[NETWORK_LABEL] ?? ctx.podNetwork(pod.ips[0]!),
     locality: localityLabel(labels) || nodeLocality(ctx.node(pod.nodeName)),
     weight: 0,
     // Only the injector's label says that a pod has a sidecar.

@@ -110,13 +110,17 @@ export function partialDifference(held: Held, set: ResourceSet, asked: readonly 
   });
 }
 
-/** Bodies are shared by proxies that are alike, which are served soon after each other: the latest are enough. */
+/**
+ * Bodies are shared by proxies that are alike, which are served soon after each other: the latest are enough. Each also keeps
+ * what it is the difference of.
+ */
+const MAX_BODIES = 512;
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 type Bodies = LRUCache<object, Uint8Array>;
 
 function newBodies(): Bodies {
-  return new LRUCache({ maxSize: MAX_BODY_BYTES, sizeCalculation: (body) => body.length + 256 });
+  return new LRUCache({ max: MAX_BODIES, maxSize: MAX_BODY_BYTES, sizeCalculation: (body) => body.length + 256 });
 }
 
 const sotwBodies = newBodies();

@@ -104,11 +104,23 @@ export interface Features {
   readonly k8sSelectWorkloadEntries: boolean;
 }
 
+/** A way into a network for traffic of other networks. */
+export interface NetworkGateway {
+  readonly network: string;
+  /** The Kubernetes cluster whose service it is; "" where MeshNetworks give its address. */
+  readonly cluster: string;
+  /** An IP address. */
+  readonly address: string;
+  readonly port: number;
+}
+
 /** Everything of the mesh that is not an object. */
 export interface MeshSettings {
   /** With istiod's defaults filled in (DefaultMeshConfig), in proto3-JSON form. */
   readonly mesh: Mesh_MeshConfig;
   readonly networks: Mesh_MeshNetworks;
+  /** Those of `networks` and of services that are such gateways, in a fixed order; what the registry knows of them. */
+  readonly networkGateways: readonly NetworkGateway[];
   readonly features: Features;
   /** `mesh.rootNamespace`, or POD_NAMESPACE, or istio-system. */
   readonly rootNamespace: string;

@@ -1,4 +1,5 @@
 // What generation gives and streams send. Any thread.
+import type { HostSlice } from "../names/host-slice.ts";
 import type { XdsType } from "../xds-types.ts";
 
 /** One serialized resource. `hash` is 16 hex digits over `bytes`, and serves as its version in delta xDS. */
@@ -29,4 +30,6 @@ export interface ResourceWant {
   readonly names: readonly string[] | null;
   /** Only this part of a whole type; all of it when absent. */
   readonly part?: WantPart;
+  /** Only what belongs to some hosts of that part. */
+  readonly slice?: HostSlice;
 }

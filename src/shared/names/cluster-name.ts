@@ -12,6 +12,11 @@ export function sniName(direction: TrafficDirection, subset: string, hostname: s
   return `${direction}_.${port}_.${subset}_.${hostname}`;
 }
 
+/** True for a cluster of a router that passes mesh TLS on: it is named as in SNI. */
+export function isSniName(name: string): boolean {
+  return !name.includes("|") && name.startsWith("outbound_.");
+}
+
 export interface SubsetKeyParts {
   readonly direction: string;
   readonly port: number;

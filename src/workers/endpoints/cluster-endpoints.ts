@@ -27,17 +27,27 @@ export function keepsDraining(ctx: PushContext, service: ServiceRecord): boolean
   );
 }
 
+/** What of a client decides which endpoints it may be sent. */
+export interface EndpointClient {
+  /** Networks whose endpoints it wants besides those that name none; empty for all. */
+  readonly requestedNetworkView: readonly string[];
+  /** The client's own network, where gateways reach into others; undefined where there are none. */
+  readonly network: string | undefined;
+}
+
 /** The endpoints behind a service port that a client may be sent, grouped by locality in order of name. */
 export function endpointGroups(
   ctx: PushContext,
   service: ServiceRecord,
   portName: string,
   subset: Networking_Subset | undefined,
+  client: EndpointClient,
 ): LocalityGroup[] {
   const draining = keepsDraining(ctx, service);
   const groups = new Map<string, EndpointRecord[]>();
   for (const ep of ctx.endpoints(service)) {
     if (ep.servicePortName !== portName) continue;
+    if (!isWanted(ep, client)) continue;
     if (subset?.labels && !labelsMatch(subset.labels, ep.labels)) continue;
     if (ep.health === "DRAINING" ? !draining : !isSendable(ep, ctx)) continue;
     const list = groups.get(ep.locality);
@@ -45,6 +55,12 @@ export function endpointGroups(
     else groups.set(ep.locality, [ep]);
   }
   return [...groups].sort(([a], [b]) => compareText(a, b)).map(([locality, records]) => ({ locality, records }));
+}
+
+/** An endpoint without an address is behind a gateway. */
+function isWanted(ep: EndpointRecord, { requestedNetworkView, network }: EndpointClient): boolean {
+  if (ep.addresses.length === 0 && (network === undefined || network === ep.network)) return false;
+  return requestedNetworkView.length === 0 || ep.network === "" || requestedNetworkView.includes(ep.network);
 }
 
 function isSendable(ep: EndpointRecord, ctx: PushContext): boolean {
@@ -71,7 +87,8 @@ export function localityEndpoints(groups: readonly LocalityGroup[], options: LbE
   return groups.map(({ locality, records }) => ({
     locality: envoyLocality(locality),
     lbEndpoints: records.map((ep) => lbEndpoint(ep, options)),
-    loadBalancingWeight: { value: records.reduce((sum, ep) => sum + endpointWeight(ep), 0) },
+    loadBalancingWeight:
+      records.length > 0 ? { value: records.reduce((sum, ep) => sum + endpointWeight(ep), 0) } : null,
   }));
 }
 

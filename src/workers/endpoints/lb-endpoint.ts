@@ -22,11 +22,24 @@ export interface LbEndpointOptions {
   allowsMtls(ep: EndpointRecord): boolean;
 }
 
+/** Stands in for endpoints of another network: it passes mesh mTLS on, to whichever workload it is for. */
+export interface GatewayEndpoint extends EndpointRecord {
+  readonly gateway: true;
+}
+
+function isGateway(ep: EndpointRecord): ep is GatewayEndpoint {
+  return "gateway" in ep;
+}
+
+/** True where clients use mesh mTLS. */
+export function speaksMtls(ep: EndpointRecord, options: LbEndpointOptions): boolean {
+  return isGateway(ep) || (ep.tlsMode === "istio" && options.allowsMtls(ep));
+}
+
 /** The endpoint with its metadata: whether it speaks mesh mTLS, and which workload it is for telemetry. */
 export function lbEndpoint(ep: EndpointRecord, options: LbEndpointOptions): LbEndpoint {
   const metadata: Record<string, ReturnType<typeof struct>> = {};
-  if (ep.tlsMode === "istio" && options.allowsMtls(ep))
-    metadata["envoy.transport_socket_match"] = struct({ tlsMode: "istio" });
+  if (speaksMtls(ep, options)) metadata["envoy.transport_socket_match"] = struct({ tlsMode: "istio" });
   if (options.telemetryLabel) metadata.istio = struct({ workload: workloadText(ep) });
   const health = ep.health === "HEALTHY" ? HEALTHY : ep.health === "DRAINING" ? DRAINING : UNHEALTHY;
   return {
@@ -43,6 +56,7 @@ export function endpointWeight(ep: EndpointRecord): number {
 
 /** `workload;namespace;canonical service;canonical revision;cluster`, which Istio's telemetry reads at clients. */
 function workloadText(ep: EndpointRecord): string {
+  if (isGateway(ep)) return `;;;;${ep.clusterId}`;
   const name = canonicalName(ep.labels, ep.workloadName);
   return `${ep.workloadName};${ep.namespace};${name};${canonicalRevision(ep.labels)};${ep.clusterId}`;
 }

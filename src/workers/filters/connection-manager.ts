@@ -2,6 +2,7 @@
 import { envoy } from "../../shared/gen/envoy.js";
 import type { ProxyView } from "../../shared/model/view.ts";
 import type { PushContext } from "../context/push-context.ts";
+import { prefixRange } from "../encode/prefix-range.ts";
 import { any, parseDuration, ZERO_DURATION } from "../encode/values.ts";
 import type { NamedFilter } from "./peer-metadata.ts";
 import { tracing } from "./tracing.ts";
@@ -44,6 +45,10 @@ export function connectionManager(ctx: PushContext, view: ProxyView, options: Co
     ...pathNormalization(ctx),
     ...options.extra,
   };
+  if (features.hcmInternalNetworks || options.useRemoteAddress) {
+    const internal = internalAddresses(ctx);
+    if (internal) manager.internalAddressConfig = internal;
+  }
   const idle = parseDuration(goDuration(view.metadata.idleTimeout));
   if (idle) manager.commonHttpProtocolOptions = { ...manager.commonHttpProtocolOptions, idleTimeout: idle };
   if (features.http10 || view.metadata.http10) {
@@ -67,6 +72,19 @@ export function connectionManager(ctx: PushContext, view: ProxyView, options: Co
       manager,
     ),
   };
+}
+
+/**
+ * The ranges of the mesh's networks, in order: whose headers about the mesh's inside are kept, where the client's address
+ * decides. Envoy takes no address to be internal unless told so.
+ */
+function internalAddresses(ctx: PushContext): ConnectionManager["internalAddressConfig"] | undefined {
+  return ctx.derive("internal-addresses", ["mesh"], () => {
+    const ranges = Object.values(ctx.mesh.networks.networks ?? {}).flatMap(({ endpoints }) =>
+      (endpoints ?? []).flatMap(({ fromCidr }) => (fromCidr ? [fromCidr] : [])),
+    );
+    return ranges.length > 0 ? { cidrRanges: ranges.sort().map(prefixRange) } : undefined;
+  });
 }
 
 /** Node metadata may have a duration such as "30s" or "1m": seconds are all that it is used with. */

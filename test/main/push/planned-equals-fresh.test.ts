@@ -238,7 +238,8 @@ const SERVED: readonly MeshObject[] = (["a", "b"] as const).flatMap((name, i) =>
 class Pipeline {
   readonly registry = new Registry(testMesh());
   private readonly snapshots = new SnapshotBuilder(this.registry);
-  private readonly planner = new MeshPlanner(this.registry, hash);
+  /** Few services are cut into many slices, and into others when one comes or goes. */
+  private readonly planner = new MeshPlanner(this.registry, hash, (hosts) => (hosts > 3 ? 4 : 2));
   private readonly pool: WorkerPool;
   private readonly provider;
 

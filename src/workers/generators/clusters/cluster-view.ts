@@ -7,7 +7,7 @@ import type { PushContext } from "../../context/push-context.ts";
 export interface ClusterView extends Pick<ProxyView, "type" | "istioFilters" | "ipFamilies" | "locality" | "labels"> {
   readonly metadata: Pick<
     ViewMetadata,
-    "tlsClientCertChain" | "tlsClientKey" | "tlsClientRootCert" | "network" | "clusterId"
+    "tlsClientCertChain" | "tlsClientKey" | "tlsClientRootCert" | "network" | "clusterId" | "requestedNetworkView"
   >;
 }
 
@@ -29,7 +29,8 @@ const keys = new WeakMap<ProxyView, ClusterViewKeys>();
 export function clusterViewKeys(view: ProxyView): ClusterViewKeys {
   let known = keys.get(view);
   if (!known) {
-    const { tlsClientCertChain, tlsClientKey, tlsClientRootCert, network, clusterId } = view.metadata;
+    const { tlsClientCertChain, tlsClientKey, tlsClientRootCert } = view.metadata;
+    const { network, clusterId, requestedNetworkView } = view.metadata;
     const eds = canonicalJson([
       view.type,
       view.istioFilters,
@@ -38,7 +39,7 @@ export function clusterViewKeys(view: ProxyView): ClusterViewKeys {
       tlsClientKey,
       tlsClientRootCert,
     ]);
-    const held = canonicalJson([eds, view.locality, view.labels, network, clusterId]);
+    const held = canonicalJson([eds, view.locality, view.labels, network, clusterId, requestedNetworkView]);
     known = { eds, held };
     keys.set(view, known);
   }

@@ -1,6 +1,7 @@
 // CDS: all clusters of a view. Worker threads.
 import { envoy } from "../../../shared/gen/envoy.js";
 import type { ServiceRecord } from "../../../shared/model/service.ts";
+import { sliceOf } from "../../../shared/names/host-slice.ts";
 import { type EncodedParts, Fragments } from "../../encode/fragments.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { inboundPorts } from "../../scope/inbound-ports.ts";
@@ -26,7 +27,9 @@ export const generateClusters: Generator = (input, sink) => {
     seen.add(cluster.name!);
     sink.add(cluster.name!, ClusterCodec, cluster);
   };
+  const { slice } = input;
   const addService = (service: ServiceRecord, sniDnat: boolean): void => {
+    if (slice && sliceOf(service.hostname, slice.of) !== slice.index) return;
     for (const part of serviceClusters(input, scope, service, sniDnat, sink)) {
       if (seen.has(part.name)) continue;
       seen.add(part.name);
@@ -35,8 +38,10 @@ export const generateClusters: Generator = (input, sink) => {
   };
   if (input.part !== "own") {
     addOutbound(input, scope, addService);
-    add(blackHoleCluster(input));
-    if (input.view.type === "sidecar") add(passthroughCluster(input));
+    if (!slice || slice.index === 0) {
+      add(blackHoleCluster(input));
+      if (input.view.type === "sidecar") add(passthroughCluster(input));
+    }
   }
   if (input.part === "shared" || input.view.type !== "sidecar") return;
   for (const inbound of inboundPorts(input.view, scope)) add(inboundCluster(input, scope, inbound));

@@ -36,13 +36,14 @@ export function applyLoadBalancer(
   if (cluster.type === ORIGINAL_DST) return;
   // Redis clusters shard by key, for which Envoy wants a consistent hash.
   if (options.redisFilter && options.protocol === "Redis") cluster.lbPolicy = MAGLEV;
-  const weighted = options.localityWeighted || hasWeights(options.locality);
-  if (weighted) cluster.commonLbConfig = { ...cluster.commonLbConfig, localityWeightedLbConfig: {} };
   const { zoneAware } = options;
+  // Zones and weighted localities are two ways of which Envoy takes one.
   if (zoneAware) {
     const size = zoneAware.minClusterSize;
     const zoneAwareLbConfig = size ? { minClusterSize: { value: size } } : {};
     cluster.commonLbConfig = { ...cluster.commonLbConfig, zoneAwareLbConfig };
+  } else if (options.localityWeighted || hasWeights(options.locality, !!cluster.outlierDetection)) {
+    cluster.commonLbConfig = { ...cluster.commonLbConfig, localityWeightedLbConfig: {} };
   }
   if (!lb) return;
   switch (lb.simple) {
@@ -68,8 +69,10 @@ export function applyLoadBalancer(
   applyWarmup(cluster, lb);
 }
 
-function hasWeights(setting: Networking_LocalityLoadBalancerSetting | undefined): boolean {
-  return (setting?.distribute?.length ?? 0) > 0 || (setting?.failoverPriority?.length ?? 0) > 0;
+/** Fail-over needs outlier detection, without which nothing would ever fail over. */
+function hasWeights(setting: Networking_LocalityLoadBalancerSetting | undefined, failsOver: boolean): boolean {
+  const has = (list: readonly unknown[] | undefined): boolean => (list?.length ?? 0) > 0;
+  return has(setting?.distribute) || (failsOver && (has(setting?.failover) || has(setting?.failoverPriority)));
 }
 
 function applyConsistentHash(cluster: Cluster, lb: Networking_LoadBalancerSettings): void {

@@ -160,7 +160,10 @@ function applyDiscovery(
       break;
     case "dns":
     case "dnsRoundRobin": {
-      const groups = endpointGroups(ctx, service, port.name, subset);
+      const { requestedNetworkView } = view.metadata;
+      // Names are resolved wherever they lead.
+      const client = { requestedNetworkView, network: undefined };
+      const groups = endpointGroups(ctx, service, port.name, subset, client);
       if (groups.length === 0) return false;
       const first = service.resolution === "dnsRoundRobin";
       cluster.type = first ? LOGICAL_DNS : STRICT_DNS;

@@ -2,11 +2,13 @@
 import { canonicalJson } from "../../../shared/canonical-json.ts";
 import { envoy } from "../../../shared/gen/envoy.js";
 import type { ProxyView } from "../../../shared/model/view.ts";
-import { parseSubsetKey } from "../../../shared/names/cluster-name.ts";
+import { isSniName, parseSubsetKey } from "../../../shared/names/cluster-name.ts";
 import { Fragments } from "../../encode/fragments.ts";
 import type { EncodedPart, ResourceSink } from "../../encode/resource-sink.ts";
-import { endpointGroups, endpointOptions } from "../../endpoints/cluster-endpoints.ts";
+import { endpointGroups, endpointOptions, type LocalityGroup } from "../../endpoints/cluster-endpoints.ts";
+import { type LbEndpointOptions, speaksMtls } from "../../endpoints/lb-endpoint.ts";
 import { localEndpoints } from "../../endpoints/locality-priority.ts";
+import { acrossNetworks, networksOf } from "../../endpoints/networks.ts";
 import { localitySetting } from "../../scope/locality-setting.ts";
 import { type ProxyScope, proxyScope } from "../../scope/proxy-scope.ts";
 import { policyFor, subsetOf } from "../../scope/traffic-policy.ts";
@@ -41,11 +43,25 @@ function assignment(name: string, { ctx, view }: GenerateInput, scope: ProxyScop
   const near = `${localityKey(view)}${setting?.failoverPriority ? canonicalJson(view.labels) : ""}`;
   const dependencies = [ctx.endpoints(service), rule, ctx.mesh, ctx.stamp("PeerAuthentication")];
   return fragments.get(service, `${name}|${near}`, dependencies, () => {
-    const groups = endpointGroups(ctx, service, port.name, subset);
+    const { network, requestedNetworkView } = view.metadata;
+    const networks = networksOf(ctx);
+    const client = { requestedNetworkView, network: networks && network };
+    const groups = endpointGroups(ctx, service, port.name, subset, client);
     if (groups.length === 0) return empty();
-    const endpoints = localEndpoints(groups, endpointOptions(ctx, policy), setting, policy, view);
+    const options = endpointOptions(ctx, policy);
+    const reached = networks ? acrossNetworks(groups, networks, network, options) : groups;
+    // A router that passes TLS on can't tell whether it is mesh mTLS: only servers that ask for that are behind it.
+    const used = isSniName(name) ? withMtls(reached, options) : reached;
+    const endpoints = localEndpoints(used, options, setting, policy, view);
     return sink.encode(name, ClusterLoadAssignment, { clusterName: name, endpoints });
   });
+}
+
+function withMtls(groups: readonly LocalityGroup[], options: LbEndpointOptions): LocalityGroup[] {
+  return groups.map(({ locality, records }) => ({
+    locality,
+    records: records.filter((ep) => speaksMtls(ep, options)),
+  }));
 }
 
 const localityKeys = new WeakMap<ProxyView, string>();
@@ -53,7 +69,8 @@ const localityKeys = new WeakMap<ProxyView, string>();
 function localityKey(view: ProxyView): string {
   let key = localityKeys.get(view);
   if (key === undefined) {
-    key = canonicalJson([view.locality, view.metadata.network, view.metadata.clusterId]);
+    const { network, clusterId, requestedNetworkView } = view.metadata;
+    key = canonicalJson([view.locality, network, clusterId, requestedNetworkView]);
     localityKeys.set(view, key);
   }
   return key;

@@ -2,6 +2,7 @@
 import { isHttp, type ServicePort } from "../../../shared/model/service.ts";
 import { sniName } from "../../../shared/names/cluster-name.ts";
 import { hostsMatch, isSubsetOf } from "../../../shared/names/hostname.ts";
+import { prefixRange } from "../../encode/prefix-range.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { durationMs } from "../../encode/values.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
@@ -32,7 +33,6 @@ import { gatewayTlsSocket } from "./gateway-tls.ts";
 import { listenOn, perSocketEvent } from "./listen-address.ts";
 import { routeDestinations } from "./network-filters.ts";
 import { wildcardAddress } from "./outbound.ts";
-import { prefixRange } from "./tcp-chains.ts";
 
 /** ALPN of mesh mTLS, by which a router between networks knows it. */
 const MESH_ALPN = ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];

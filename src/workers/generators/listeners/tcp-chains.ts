@@ -7,6 +7,7 @@ import { MESH_GATEWAY } from "../../../shared/names/gateway.ts";
 import { hostsMatch } from "../../../shared/names/hostname.ts";
 import { labelsMatch } from "../../../shared/names/labels.ts";
 import { Fragments } from "../../encode/fragments.ts";
+import { prefixRange } from "../../encode/prefix-range.ts";
 import { durationMs, struct } from "../../encode/values.ts";
 import { sniForwardProxy } from "../../filters/dynamic-forward-proxy.ts";
 import { virtualServicePath } from "../../routing/http-route.ts";
@@ -163,10 +164,4 @@ function matching(
 /** Envoy has no name for "every name": such a match is left out. */
 function serverNames(hosts: readonly string[]): string[] {
   return hosts.includes("*") ? [] : [...hosts].sort();
-}
-
-/** `10.0.0.0/8` or a single address. */
-export function prefixRange(text: string): { addressPrefix: string; prefixLen: { value: number } } {
-  const [address = "", bits] = text.split("/");
-  return { addressPrefix: address, prefixLen: { value: bits ? Number(bits) : address.includes(":") ? 128 : 32 } };
 }

@@ -1,0 +1,25 @@
+// Slices of what is sorted by host: large types are generated in several pieces, and a change of one host touches one. Any thread.
+
+/** One of `of` pieces. */
+export interface HostSlice {
+  readonly index: number;
+  readonly of: number;
+}
+
+/** The slice that a host belongs to. */
+export function sliceOf(hostname: string, of: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < hostname.length; i++) hash = Math.imul(hash ^ hostname.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) % of;
+}
+
+/** Hosts of a slice, on average: a worker makes the clusters of so many in some milliseconds. */
+const HOSTS_PER_SLICE = 128;
+const MAX_SLICES = 64;
+
+/** A power of two, so that a mesh that grows is rarely cut anew. */
+export function sliceCount(hosts: number): number {
+  let count = 1;
+  while (count < MAX_SLICES && count * HOSTS_PER_SLICE < hosts) count *= 2;
+  return count;
+}
