@@ -153,8 +153,8 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
   }
 
   /** Files what was generated, and gives the whole answer. */
-  function accept(q: Question, generated: GeneratedSet): ResourceSet {
-    const fresh = toResourceSet(generated);
+  function accept(q: Question, generated: readonly GeneratedSet[]): ResourceSet {
+    const fresh: ResourceSet = { type: q.want.type, resources: generated.flatMap(resourcesOf) };
     if (q.parts === null) {
       cache.set(q.key, fresh);
       return fresh;
@@ -181,11 +181,25 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     view: ProxyViewRef,
     todo: readonly { readonly q: Question; readonly missing: readonly string[] | null }[],
   ): Promise<ResourceSet[]> {
-    const wants = todo.map(({ q, missing }) => ({ ...q.want, names: missing }));
-    const generated = await backend.generate(snapshot as MeshSnapshot, view, wants);
-    invariant(generated.sets.length === todo.length, "a worker answered another number of sets");
-    if (generated.warnings.length > 0) options.onWarnings?.(generated.warnings);
-    return todo.map(({ q }, i) => accept(q, generated.sets[i]!));
+    const run = async (wants: readonly ResourceWant[]): Promise<readonly GeneratedSet[]> => {
+      const generated = await backend.generate(snapshot as MeshSnapshot, view, wants);
+      invariant(generated.sets.length === wants.length, "a worker answered another number of sets");
+      if (generated.warnings.length > 0) options.onWarnings?.(generated.warnings);
+      return generated.sets;
+    };
+    const pieces = todo.map(({ q, missing }) => inPieces(missing).map((names) => ({ ...q.want, names })));
+    // One task for all that is small, and one for each further piece of what is not.
+    const [firsts, ...further] = await Promise.all([
+      run(pieces.map((own) => own[0]!)),
+      ...pieces.flatMap((own) => own.slice(1).map((want) => run([want]))),
+    ]);
+    let next = 0;
+    return todo.map(({ q }, i) => {
+      const more = pieces[i]!.length - 1;
+      const sets = [firsts[i]!, ...further.slice(next, next + more).flat()];
+      next += more;
+      return accept(q, sets);
+    });
   }
 
   return {
@@ -258,11 +272,20 @@ function byFacet<T extends { readonly q: Question }>(todo: readonly T[]): Map<Pr
   return out;
 }
 
-function toResourceSet(set: GeneratedSet): ResourceSet {
-  const resources = set.names.map((name, i) => ({
+/** Names that one task generates at most: no worker is to be busy for long. */
+const NAMES_PER_TASK = 512;
+
+function inPieces(names: readonly string[] | null): (readonly string[] | null)[] {
+  if (names === null || names.length <= NAMES_PER_TASK) return [names];
+  const out: (readonly string[])[] = [];
+  for (let at = 0; at < names.length; at += NAMES_PER_TASK) out.push(names.slice(at, at + NAMES_PER_TASK));
+  return out;
+}
+
+function resourcesOf(set: GeneratedSet): EncodedResource[] {
+  return set.names.map((name, i) => ({
     name,
     hash: set.hashes[i]!,
     bytes: set.bytes.subarray(set.offsets[i]!, set.offsets[i + 1]!),
   }));
-  return { type: set.type, resources };
 }

@@ -135,3 +135,24 @@ test("a failure is passed on to all who wait, and asked again later", async () =
   assert.equal(set!.resources.length, 2);
   assert.equal(asked.length, 2);
 });
+
+test("many names are several tasks, and one answer", async () => {
+  const { asked, fetch } = setUp();
+  const names = Array.from({ length: 1_300 }, (_, i) => `n${i}`);
+  const [many, few] = await fetch(1, { type: "EDS", names: [...names, "none"] }, { type: "RDS", names: ["r"] });
+  assert.deepEqual(
+    many!.resources.map(({ name, bytes }) => `${name} ${Buffer.from(bytes).toString()}`),
+    names.map((name) => `${name} ${name}`),
+  );
+  assert.deepEqual(
+    few!.resources.map(({ name }) => name),
+    ["r"],
+  );
+  assert.deepEqual(
+    asked.map((line) => `${line.split(" ")[0]} ${line.split(",").length}`),
+    ["EDS@1 512", "RDS@1 1", "EDS@1 512", "EDS@1 277"],
+  );
+  const before = asked.length;
+  await fetch(2, { type: "EDS", names });
+  assert.equal(asked.length, before, "all of them are known");
+});
