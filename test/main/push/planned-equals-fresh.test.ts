@@ -314,7 +314,8 @@ test("cached equals fresh after every change", async () => {
       fc.array(fc.array(step, { minLength: 1, maxLength: 3 }), { minLength: 2, maxLength: 8 }),
       async (batches) => {
         // A pool follows one series of snapshots, so each history has pools of its own.
-        const pools = [new WorkerPool({ workers: 1, log }), new WorkerPool({ workers: 1, log })];
+        // Four workers give what one gives.
+        const pools = [new WorkerPool({ workers: 4, log }), new WorkerPool({ workers: 1, log })];
         try {
           const followed = new Pipeline(pools[0]!);
           followed.apply(SERVED, [], true);

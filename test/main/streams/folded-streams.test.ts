@@ -8,6 +8,7 @@ import { FakeMesh } from "../../support/fake-mesh.ts";
 import { ProxyDouble } from "./session-harness.ts";
 
 const NAMES = ["a", "b", "c", "d"];
+const PUSHED = ["CDS", "EDS", "LDS", "RDS"] as const;
 type Step =
   | {
       readonly kind: "publish";
@@ -24,7 +25,7 @@ const type = fc.constantFrom<XdsType>("CDS", "EDS", "LDS", "RDS");
 const contents = fc.dictionary(fc.constantFrom(...NAMES), fc.constantFrom("1", "2", "eds"), { noNullPrototype: true });
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant("publish" as const), type, contents, exact: fc.boolean() }),
-  fc.record({ kind: fc.constant("ack" as const), type, refuse: fc.constant(false) }),
+  fc.record({ kind: fc.constant("ack" as const), type, refuse: fc.boolean() }),
   fc.record({
     kind: fc.constant("names" as const),
     type: fc.constantFrom<XdsType>("EDS", "RDS"),
@@ -64,9 +65,10 @@ class FoldingProxy {
     }
   }
 
-  ack(type: XdsType): void {
+  /** `refuse`: says that the configuration can't be used, though it is kept here. */
+  ack(type: XdsType, refuse = false): void {
     if (!this.unacked.delete(type)) return;
-    this.proxy.ack(type);
+    this.proxy.ack(type, refuse ? "no" : undefined);
   }
 
   /** In the state of the world names go along with an answer; while one is under way the proxy can't say anything else. */
@@ -97,28 +99,58 @@ class FoldingProxy {
   }
 }
 
+/** Lets a mesh and a proxy of it live through some steps; `refusing`: it may refuse what it gets. Gives what the mesh holds then. */
+async function live(
+  mesh: FakeMesh,
+  folding: FoldingProxy,
+  steps: readonly Step[],
+  refusing: boolean,
+): Promise<Map<XdsType, Record<string, string>>> {
+  const final = new Map<XdsType, Record<string, string>>(PUSHED.map((t) => [t, { a: "1" }]));
+  mesh.slow = true;
+  for (const s of steps) {
+    if (s.kind === "publish") {
+      final.set(s.type, s.contents);
+      if (s.exact) folding.proxy.publishPrecisely({ [s.type]: s.contents });
+      else folding.proxy.publish({ [s.type]: s.contents });
+    } else if (s.kind === "ack") folding.ack(s.type, refusing && s.refuse);
+    else if (s.kind === "names") {
+      // A proxy knows what it has read, not what is on its way.
+      await folding.read();
+      folding.subscribe(s.type, s.names);
+    } else if (s.kind === "turn") await new Promise((resolve) => setImmediate(resolve));
+    else await folding.read();
+  }
+  return final;
+}
+
 for (const variant of ["sotw", "delta"] as const) {
+  test(`${variant}: whatever was refused, the next change of everything arrives`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+        const mesh = new FakeMesh({ CDS: { a: "1" }, EDS: { a: "1" }, LDS: { a: "1" }, RDS: { a: "1" } });
+        const folding = new FoldingProxy(mesh, variant);
+        await live(mesh, folding, steps, true);
+        const all = Object.fromEntries(NAMES.map((name) => [name, "last"]));
+        folding.proxy.publish({ CDS: all, EDS: all, LDS: all, RDS: all });
+        await folding.settle();
+        for (const type of PUSHED) {
+          const names = folding.names.get(type)!;
+          for (const name of names.length > 0 || type === "EDS" || type === "RDS" ? names : NAMES) {
+            assert.match(folding.state.get(type)!.get(name) ?? "nothing", /last$/, `${type} ${name}`);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   test(`${variant}: a proxy ends with what the mesh holds`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
         const mesh = new FakeMesh({ CDS: { a: "1" }, EDS: { a: "1" }, LDS: { a: "1" }, RDS: { a: "1" } });
-        mesh.slow = true;
-        const final = new Map<XdsType, Record<string, string>>();
-        for (const type of ["CDS", "EDS", "LDS", "RDS"] as const) final.set(type, { a: "1" });
         const folding = new FoldingProxy(mesh, variant);
-        for (const s of steps) {
-          if (s.kind === "publish") {
-            final.set(s.type, s.contents);
-            if (s.exact) folding.proxy.publishPrecisely({ [s.type]: s.contents });
-            else folding.proxy.publish({ [s.type]: s.contents });
-          } else if (s.kind === "ack") folding.ack(s.type);
-          else if (s.kind === "names") {
-            // A proxy knows what it has read, not what is on its way.
-            await folding.read();
-            folding.subscribe(s.type, s.names);
-          } else if (s.kind === "turn") await new Promise((resolve) => setImmediate(resolve));
-          else await folding.read();
-        }
+        const final = await live(mesh, folding, steps, false);
         await folding.settle();
         for (const [type, contents] of final) {
           const names = folding.names.get(type)!;
