@@ -3,7 +3,6 @@ import type {
   Networking_DestinationRule,
   Networking_LocalityLoadBalancerSetting,
   Networking_Sidecar,
-  Networking_TrafficPolicy,
   Networking_VirtualService,
 } from "../../shared/gen/istio.js";
 import type { ConfigObject } from "../../shared/model/config.ts";
@@ -16,6 +15,7 @@ import {
   type ServiceKey,
   serviceKeyString,
 } from "../../shared/model/push-request.ts";
+import { type RulePolicy, rulePolicies } from "../../shared/model/rule-policies.ts";
 import { sliceCount } from "../../shared/names/host-slice.ts";
 import type { Registry } from "../registry/registry.ts";
 import { NamespaceClassIndex } from "./namespace-classes.ts";
@@ -110,7 +110,9 @@ export class RelevanceIndex {
     for (const label of labels) this.count(label, 1);
     const distributes =
       object?.kind === "DestinationRule" &&
-      policiesOf(object.spec as Networking_DestinationRule).some((p) => balancers(p).some(distributesBy));
+      rulePolicies(object.spec as Networking_DestinationRule).some((p) =>
+        distributed(p.loadBalancer?.localityLbSetting),
+      );
     if (distributes) this.distributing.add(id);
     else this.distributing.delete(id);
   }
@@ -149,7 +151,7 @@ function labelsOf(object: ConfigObject): string[] {
     case "DestinationRule": {
       const spec = object.spec as Networking_DestinationRule;
       add(spec.workloadSelector?.matchLabels);
-      for (const label of policiesOf(spec).flatMap(policyLabels)) out.add(label);
+      for (const label of rulePolicies(spec).flatMap(policyLabels)) out.add(label);
       break;
     }
     case "VirtualService": {
@@ -164,27 +166,10 @@ function labelsOf(object: ConfigObject): string[] {
   return [...out];
 }
 
-type Policy = Networking_TrafficPolicy;
-
-function policiesOf(spec: Networking_DestinationRule): (Policy | undefined)[] {
-  return [spec.trafficPolicy, ...(spec.subsets ?? []).map((s) => s.trafficPolicy)];
-}
-
-function balancers(policy: Policy | undefined): Policy["loadBalancer"][] {
-  return [policy?.loadBalancer, ...(policy?.portLevelSettings ?? []).map((p) => p.loadBalancer)];
-}
-
-function distributesBy(balancer: Policy["loadBalancer"]): boolean {
-  return distributed(balancer?.localityLbSetting);
-}
-
 function distributed(setting: Pick<Networking_LocalityLoadBalancerSetting, "distribute"> | undefined): boolean {
   return (setting?.distribute?.length ?? 0) > 0;
 }
 
-function policyLabels(policy: Policy | undefined): string[] {
-  return balancers(policy).flatMap((lb) => [
-    ...priorityLabels(lb?.localityLbSetting),
-    ...priorityLabels(lb?.zoneAwareLbSetting),
-  ]);
+function policyLabels({ loadBalancer }: RulePolicy): string[] {
+  return [...priorityLabels(loadBalancer?.localityLbSetting), ...priorityLabels(loadBalancer?.zoneAwareLbSetting)];
 }

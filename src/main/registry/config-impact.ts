@@ -1,12 +1,8 @@
 // What a change of one object can touch at most, from what it said before and says now. Main thread, pure.
 import { isDeepStrictEqual } from "node:util";
-import type {
-  Networking_DestinationRule,
-  Networking_TrafficPolicy,
-  Networking_TrafficPolicy_PortTrafficPolicy,
-  Networking_VirtualService,
-} from "../../shared/gen/istio.js";
+import type { Networking_DestinationRule, Networking_VirtualService } from "../../shared/gen/istio.js";
 import type { ConfigObject } from "../../shared/model/config.ts";
+import { type RulePolicy, rulePolicies } from "../../shared/model/rule-policies.ts";
 import { ruleHost } from "../../shared/names/rule-host.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 
@@ -91,19 +87,10 @@ function destinationRuleEdit(
     ["RDS", routePart],
     ["LDS", listenerPart],
   ] as const) {
-    if (!isDeepStrictEqual(policiesOf(before).map(part), policiesOf(after).map(part))) types.add(type);
+    if (!isDeepStrictEqual(rulePolicies(before).map(part), rulePolicies(after).map(part))) types.add(type);
   }
   if (!isDeepStrictEqual(subsetLabels(before), subsetLabels(after))) types.add("EDS");
   return types;
-}
-
-/** Of all ports, or of a single one. */
-type AnyPolicy = Partial<Networking_TrafficPolicy> & Pick<Networking_TrafficPolicy_PortTrafficPolicy, "port">;
-
-/** Every policy of a rule, in a fixed order: of all ports and of single ones, of the rule and of its subsets. */
-function policiesOf(spec: Networking_DestinationRule): AnyPolicy[] {
-  const policies = [spec.trafficPolicy, ...(spec.subsets ?? []).map((s) => s.trafficPolicy)];
-  return policies.flatMap((policy): AnyPolicy[] => [policy ?? {}, ...(policy?.portLevelSettings ?? [])]);
 }
 
 function subsetLabels(spec: Networking_DestinationRule): unknown {
@@ -111,17 +98,17 @@ function subsetLabels(spec: Networking_DestinationRule): unknown {
 }
 
 /** Priorities and weights follow the load balancing and whether outliers are detected, metadata follows TLS. */
-function endpointPart({ loadBalancer, outlierDetection, tls, port }: AnyPolicy): unknown {
+function endpointPart({ loadBalancer, outlierDetection, tls, port }: RulePolicy): unknown {
   return [loadBalancer, outlierDetection !== undefined, tls, port];
 }
 
 /** Routes hash by what the load balancer wants. */
-function routePart({ loadBalancer, port }: AnyPolicy): unknown {
+function routePart({ loadBalancer, port }: RulePolicy): unknown {
   return [loadBalancer, port];
 }
 
 /** TCP proxies hash by source, have timeouts, and may tunnel. */
-function listenerPart({ loadBalancer, connectionPool, tunnel, port }: AnyPolicy): unknown {
+function listenerPart({ loadBalancer, connectionPool, tunnel, port }: RulePolicy): unknown {
   const tcp = connectionPool?.tcp;
   return [loadBalancer, tcp?.idleTimeout, tcp?.maxConnectionDuration, tunnel, port];
 }
