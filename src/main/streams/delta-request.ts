@@ -1,7 +1,7 @@
 // What a delta request means for the watch of its type. Main thread, pure.
 import { WILDCARD_TYPES, type XdsType } from "../../shared/xds-types.ts";
 import { Held } from "./held.ts";
-import type { NameSets } from "./name-sets.ts";
+import { NameSet, type NameSets } from "./name-sets.ts";
 import type { DeltaRequest } from "./request-wire.ts";
 import { newWatch, type RequestOutcome, settle, type Watch } from "./watch.ts";
 
@@ -33,18 +33,15 @@ export function applyDeltaRequest(
 
 /** The first request of a type. What the proxy has from an earlier stream is not sent again if it is still the same. */
 function begin(type: XdsType, request: DeltaRequest, sets: NameSets): Watch {
-  const named = request.subscribe.filter((name) => name !== "*");
-  const wildcard =
-    WILDCARD_TYPES.has(type) && (request.subscribe.length === 0 || named.length < request.subscribe.length);
+  const asked = sets.ofRequest(request.subscribeBytes, () => request.subscribe);
+  const { names } = asked;
+  const wildcard = WILDCARD_TYPES.has(type) && (asked.wildcard || names.size === 0);
   let versions = request.initialVersions;
-  if (!wildcard) {
-    const wanted = new Set(named);
-    versions = new Map([...versions].filter(([name]) => wanted.has(name)));
-  }
+  if (!wildcard) versions = new Map([...versions].filter(([name]) => names.has(name)));
   const watch = newWatch(type, Held.ofVersions(versions));
   watch.wildcard = wildcard;
-  watch.names = sets.of(named);
-  for (const name of watch.names) if (!versions.has(name)) watch.unanswered.add(name);
+  watch.names = names;
+  watch.unanswered = versions.size === 0 ? names : new Set([...names].filter((name) => !versions.has(name)));
   watch.dirty = "all";
   watch.mustRespond = (wildcard && versions.size === 0) || watch.unanswered.size > 0;
   return watch;
@@ -55,10 +52,11 @@ function changeSubscription(watch: Watch, request: DeltaRequest, sets: NameSets)
   if (subscribe.length === 0 && unsubscribe.length === 0) return false;
   watch.epoch++;
   const names = new Set(watch.names);
+  const unanswered = new Set(watch.unanswered);
   const again: string[] = [];
   const owe = (name: string): void => {
     again.push(name);
-    watch.unanswered.add(name);
+    unanswered.add(name);
     watch.mustRespond = true;
   };
   for (const name of unsubscribe) {
@@ -69,7 +67,7 @@ function changeSubscription(watch: Watch, request: DeltaRequest, sets: NameSets)
       }
       continue;
     }
-    watch.unanswered.delete(name);
+    unanswered.delete(name);
     if (!names.delete(name)) continue;
     // Under a wildcard the proxy can't know whether it may still count on the resource, unless it hears of it.
     if (watch.wildcard) owe(name);
@@ -86,6 +84,7 @@ function changeSubscription(watch: Watch, request: DeltaRequest, sets: NameSets)
     }
   }
   watch.names = sets.of(names);
+  watch.unanswered = unanswered;
   if (again.length > 0) {
     watch.held = watch.held.without(again);
     if (watch.dirty !== "all") watch.dirty = watch.wildcard ? "all" : new Set([...(watch.dirty ?? []), ...again]);
@@ -93,7 +92,7 @@ function changeSubscription(watch: Watch, request: DeltaRequest, sets: NameSets)
   if (!watch.wildcard && watch.names.size === 0) {
     watch.dirty = undefined;
     watch.mustRespond = false;
-    watch.unanswered.clear();
+    watch.unanswered = NameSet.EMPTY;
   }
   return true;
 }

@@ -4,8 +4,14 @@ import { LRUCache } from "lru-cache";
 
 const MAX_SETS = 2_000;
 
+/** Names, of which one may ask whether another is one of them. */
+export interface Names extends Iterable<string> {
+  readonly size: number;
+  has(name: string): boolean;
+}
+
 /** Some names, none twice. Never changes; equal ones that one `NameSets` gives are the same object. */
-export class NameSet implements Iterable<string> {
+export class NameSet implements Names {
   static readonly EMPTY = new NameSet([]);
   readonly sorted: readonly string[];
   private readonly members: ReadonlySet<string>;

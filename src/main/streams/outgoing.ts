@@ -1,8 +1,10 @@
 // What goes out for one type: whether a response is needed, its bytes, and what the proxy has after it. Main thread.
 import type { ResourceSet } from "../../shared/model/resource.ts";
+import { PairMemo } from "../../shared/pair-memo.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import { type Difference, sotwBody, unionOf } from "./difference.ts";
 import { Held } from "./held.ts";
+import { NameSet, type Names } from "./name-sets.ts";
 import { deltaResponse, type ResponseHeader, type ResponseMessage, sotwResponse } from "./response-wire.ts";
 import type { StreamVariant } from "./stream-observer.ts";
 import type { SentResponse, Watch } from "./watch.ts";
@@ -52,7 +54,7 @@ export function writeResponse(
 
 function writeSotw(out: Outgoing, keepRemoved: boolean, header: ResponseHeader): WrittenResponse | undefined {
   const { watch, difference, mustRespond } = out;
-  watch.unanswered.clear();
+  watch.unanswered = NameSet.EMPTY;
   const keeping = keepRemoved && difference.removed.length > 0;
   if (!FULL_STATE.has(watch.type)) {
     watch.held = difference.next();
@@ -114,11 +116,26 @@ function shared(
 }
 
 /** Names that the proxy waits for and that don't exist: it is told that they don't. */
-function takeMissing(watch: Watch, set: ResourceSet, names: readonly string[] | null): string[] {
-  const missing = new Set(names === null ? watch.unanswered : names.filter((name) => watch.unanswered.has(name)));
-  for (const name of missing) watch.unanswered.delete(name);
-  for (const resource of set.resources) missing.delete(resource.name);
-  return [...missing];
+function takeMissing(watch: Watch, set: ResourceSet, names: readonly string[] | null): readonly string[] {
+  const { unanswered } = watch;
+  if (names === null) {
+    // As for each proxy that has just begun to ask for the same.
+    watch.unanswered = NameSet.EMPTY;
+    return notIn.get(unanswered, set, () => without(unanswered, set));
+  }
+  const asked = names.filter((name) => unanswered.has(name));
+  const left = new Set(unanswered);
+  for (const name of asked) left.delete(name);
+  watch.unanswered = left.size === 0 ? NameSet.EMPTY : left;
+  return without(asked, set);
+}
+
+const notIn = new PairMemo<Names, ResourceSet, readonly string[]>();
+
+/** The names that no resource of a set has. */
+function without(names: Iterable<string>, { resources }: ResourceSet): string[] {
+  const there = new Set(resources.map((resource) => resource.name));
+  return [...names].filter((name) => !there.has(name));
 }
 
 function written(

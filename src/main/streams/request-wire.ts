@@ -27,7 +27,10 @@ export interface SotwRequest {
 export interface DeltaRequest {
   readonly node: Uint8Array | undefined;
   readonly typeUrl: string;
+  /** Decoded when it is read: many proxies ask for the same thousands of names. */
   readonly subscribe: readonly string[];
+  /** The serialized `subscribe`; undefined when its names don't stand together. Valid as long as the request's own bytes. */
+  readonly subscribeBytes: Uint8Array | undefined;
   readonly unsubscribe: readonly string[];
   /** Resource name to version: what the proxy has from an earlier stream. */
   readonly initialVersions: ReadonlyMap<string, string>;
@@ -88,7 +91,9 @@ export function decodeSotwRequest(bytes: Uint8Array, repeated: readonly Uint8Arr
   };
 }
 
+/** `resource_names` of a state-of-the-world request, `resource_names_subscribe` of a delta one. */
 const NAMES_FIELD = 3;
+const NO_NAMES: readonly string[] = [];
 
 /** Where the names stand in a request, which has them one after the other. */
 class NamesSpan {
@@ -97,7 +102,7 @@ class NamesSpan {
   private from = -1;
   private to = -1;
   private contiguous = true;
-  private decoded: string[] | undefined;
+  private decoded: readonly string[] | undefined;
 
   constructor(bytes: Uint8Array, repeated: readonly Uint8Array[]) {
     this.bytes = bytes;
@@ -120,17 +125,16 @@ class NamesSpan {
     return this.from < 0 ? NOTHING : this.bytes.subarray(this.from, this.to);
   }
 
-  names(): string[] {
+  names(): readonly string[] {
+    if (this.from < 0) return NO_NAMES;
     if (!this.decoded) {
       const names: string[] = [];
-      if (this.from >= 0) {
-        // Other fields may stand between them.
-        readFields(this.bytes.subarray(this.from, this.to), (field, reader) => {
-          if (field !== NAMES_FIELD) return false;
-          names.push(reader.string());
-          return true;
-        });
-      }
+      // Other fields may stand between them.
+      readFields(this.bytes.subarray(this.from, this.to), (field, reader) => {
+        if (field !== NAMES_FIELD) return false;
+        names.push(reader.string());
+        return true;
+      });
       this.decoded = names;
     }
     return this.decoded;
@@ -151,7 +155,7 @@ export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
   let nonce = "";
   let error: ErrorDetail | undefined;
   // Most requests are acknowledgements, which have neither names nor versions.
-  let subscribe: string[] | undefined;
+  const span = new NamesSpan(bytes, NOTHING_REPEATED);
   let unsubscribe: string[] | undefined;
   let initialVersions: Map<string, string> | undefined;
   readFields(bytes, (field, reader) => {
@@ -162,9 +166,8 @@ export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
       case 2:
         typeUrl = reader.string();
         return true;
-      case 3:
-        subscribe ??= [];
-        subscribe.push(reader.string());
+      case NAMES_FIELD:
+        span.skip(reader);
         return true;
       case 4:
         unsubscribe ??= [];
@@ -189,13 +192,16 @@ export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
     typeUrl,
     nonce,
     error,
-    subscribe: subscribe ?? NO_NAMES,
+    subscribeBytes: span.serialized(),
+    get subscribe() {
+      return span.names();
+    },
     unsubscribe: unsubscribe ?? NO_NAMES,
     initialVersions: initialVersions ?? NO_VERSIONS,
   };
 }
 
-const NO_NAMES: readonly string[] = [];
+const NOTHING_REPEATED: readonly Uint8Array[] = [];
 const NO_VERSIONS: ReadonlyMap<string, string> = new Map();
 
 /** An entry of `initial_resource_versions`. */

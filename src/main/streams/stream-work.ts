@@ -105,7 +105,7 @@ export function takeFollowing(out: Outgoing[], endpoints: Watch | undefined): Ta
   if (names.length === 0) return undefined;
   endpoints.held = forget(endpoints.held, clusters.difference.changedNames);
   // The proxy still has them: should they be gone by the time of the answer, it has to hear of that.
-  for (const name of names) endpoints.unanswered.add(name);
+  endpoints.unanswered = new Set([...endpoints.unanswered, ...names]);
   const at = out.findIndex((o) => o.watch === endpoints);
   const answer = out[at];
   if (answer?.names === null) {

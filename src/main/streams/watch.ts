@@ -5,7 +5,7 @@ import { PairMemo } from "../../shared/pair-memo.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import type { AffectedNames } from "../push/contracts.ts";
 import { Held } from "./held.ts";
-import { NameSet } from "./name-sets.ts";
+import { NameSet, type Names } from "./name-sets.ts";
 import type { ErrorDetail } from "./request-wire.ts";
 
 /** A response that was sent. */
@@ -43,8 +43,8 @@ export interface Watch {
   dirty: AffectedNames | undefined;
   /** A response is due even when there is nothing in it. */
   mustRespond: boolean;
-  /** Names that have to be answered, with the resource or with its removal. */
-  readonly unanswered: Set<string>;
+  /** Names that have to be answered, with the resource or with its removal. Proxies share it: it is replaced, never changed. */
+  unanswered: Names;
   /** True while removals of this type wait until nothing refers to them any more. */
   holdsBack: boolean;
 }
@@ -65,7 +65,7 @@ export function newWatch(type: XdsType, held: Held = Held.EMPTY): Watch {
     outstanding: false,
     dirty: undefined,
     mustRespond: false,
-    unanswered: new Set(),
+    unanswered: NameSet.EMPTY,
     holdsBack: false,
   };
 }

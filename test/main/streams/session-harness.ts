@@ -162,6 +162,7 @@ export class ProxyDouble {
       node: undefined,
       typeUrl: TYPE_URL[type],
       subscribe: [],
+      subscribeBytes: undefined,
       unsubscribe: [],
       initialVersions: new Map(),
       nonce: "",
