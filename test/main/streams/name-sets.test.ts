@@ -28,3 +28,21 @@ test("a serialized field is decoded once, and may be written over afterwards", (
   assert.equal(sets.ofRequest(Buffer.from("names"), unread), asked);
   assert.equal(sets.ofRequest(undefined, () => ["a", "b"]).names, asked.names);
 });
+
+test("fields that look alike are told apart", () => {
+  const sets = new NameSets();
+  /** Equal but for one byte, which nobody samples. */
+  const field = (at: number): Buffer => {
+    const bytes = Buffer.alloc(10_000, "x");
+    bytes[at] = 0x79;
+    return bytes;
+  };
+  const asked = Array.from({ length: 12 }, (_, i) => sets.ofRequest(field(i + 1), () => [`n${i}`]));
+  assert.deepEqual(
+    asked.map(({ names }) => [...names]),
+    Array.from({ length: 12 }, (_, i) => [`n${i}`]),
+  );
+  assert.equal(sets.ofRequest(field(12), unread), asked[11]);
+  // Of too many, the oldest are read again.
+  assert.deepEqual([...sets.ofRequest(field(1), () => ["n0"]).names], ["n0"]);
+});
