@@ -24,6 +24,7 @@ import { partsTouched } from "./parts.ts";
 import { buildView, type Hash, type PlannedView } from "./proxy-view.ts";
 import { RelevanceIndex } from "./relevance.ts";
 import type { AffectedVersions, ViewFacet } from "./resource-provider.ts";
+import { IngressNamespaces } from "./sidecar-ingress.ts";
 import { facetsOf, type MadeFacet, type Relevance } from "./view-facets.ts";
 
 const EVERYTHING: ViewPlan = new Map(ALL_TYPES.map((type) => [type, "all" as const]));
@@ -60,6 +61,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private readonly facets = new LRUCache<string, FacetState>({ max: MAX_VIEWS });
   private readonly viewFacets = new WeakMap<ProxyViewRef, ViewFacets>();
   private readonly relevance: RelevanceIndex;
+  private readonly ingress = new IngressNamespaces();
   /** The view of each connected proxy, until its workload or the mesh changes. */
   private proxies = new WeakMap<ProxyIdentity, PlannedView>();
   private known = new WeakMap<ProxyIdentity, number>();
@@ -87,14 +89,15 @@ export class MeshPlanner implements Planner, AffectedVersions {
     this.plans = new Map();
     this.lastRequest = undefined;
     this.relevance.update(this.registry, change?.mesh ? undefined : change);
+    const ingressMoved = this.ingress.update(this.registry, change?.mesh ? undefined : change);
     if (!change || change.mesh) {
-      this.proxies = new WeakMap();
-      this.known = new WeakMap();
+      this.forgetViews();
       this.addressGeneration.clear();
       for (const facet of this.facets.values()) facet.affected = version;
       this.endpointVersions.clear();
       return;
     }
+    if (ingressMoved) this.forgetViews();
     this.noteMoved(change.workloadAddresses);
     this.edsNames = this.clusterNames(change.endpoints.values());
     for (const name of this.edsNames) this.endpointVersions.set(name, version);
@@ -136,6 +139,12 @@ export class MeshPlanner implements Planner, AffectedVersions {
   affectedVersion(view: ProxyViewRef, type: XdsType, name: string): number {
     const whole = this.facetsOf(view, type)[0]!.affected;
     return type === "EDS" ? Math.max(whole, this.endpointVersions.get(name) ?? 0) : whole;
+  }
+
+  /** Every proxy's view is made anew when it is asked for. */
+  private forgetViews(): void {
+    this.proxies = new WeakMap();
+    this.known = new WeakMap();
   }
 
   /** Plans from here on are about this change. */

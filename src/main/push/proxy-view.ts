@@ -4,6 +4,7 @@ import { viewId } from "../../shared/ids.ts";
 import type { ProxyIdentity, ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { IpFamilies, ProxyView, ViewMetadata } from "../../shared/model/view.ts";
 import type { Registry } from "../registry/registry.ts";
+import { mayHaveIngress } from "./sidecar-ingress.ts";
 
 /** Filters that only Istio's build of Envoy has; one that lists its extensions without them gets none of Istio's. */
 const ISTIO_EXTENSION = /^(envoy\.filters\.(http|network)\.)?(istio|metadata_exchange|peer_metadata|alpn)\b|^istio\./;
@@ -45,6 +46,7 @@ export function buildView(proxy: ProxyIdentity, registry: Registry, hash: Hash):
     serviceTargets,
     istioFilters: hasIstioFilters(proxy),
     addresses: needsAddresses(proxy, serviceTargets, registry) ? [...proxy.ipAddresses].sort() : [],
+    ingressAddresses: mayHaveIngress(registry, proxy) ? proxy.ipAddresses : [],
     workloadName: text(proxy.node.metadata.WORKLOAD_NAME),
     nodeName: "",
   };
@@ -93,6 +95,7 @@ function viewMetadata(proxy: ProxyIdentity): ViewMetadata {
     dnsAutoAllocate: flag(m.DNS_AUTO_ALLOCATE),
     http10: text(m.HTTP10) === "1",
     idleTimeout: text(m.IDLE_TIMEOUT),
+    httpProxyPort: Number(m.HTTP_PROXY_PORT ?? 0) || 0,
     unprivilegedPod: flag(m.UNPRIVILEGED_POD),
     statusPort: Number(m.ENVOY_STATUS_PORT ?? 0) || 0,
     prometheusPort: Number(m.ENVOY_PROMETHEUS_PORT ?? 0) || 0,

@@ -22,6 +22,7 @@ const NO_METADATA: ViewMetadata = {
   dnsAutoAllocate: false,
   http10: false,
   idleTimeout: "",
+  httpProxyPort: 0,
   unprivilegedPod: false,
   statusPort: 0,
   prometheusPort: 0,
@@ -129,14 +130,14 @@ function clustersFacet(view: ProxyView, relevance: Relevance): ProxyView {
 
 /** Of listeners without HTTP: what has HTTP names the workload in its traces. */
 function listenersFacet(view: ProxyView, relevance: Relevance): ProxyView {
-  const { interceptionMode, dnsCapture } = view.metadata;
+  const { interceptionMode, dnsCapture, unprivilegedPod, statusPort, prometheusPort } = view.metadata;
   return {
     ...blank(view, relevance),
     namespace: sharedNamespace(view, relevance),
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,
     addresses: view.addresses,
-    metadata: { ...NO_METADATA, interceptionMode, dnsCapture },
+    metadata: { ...NO_METADATA, interceptionMode, dnsCapture, unprivilegedPod, statusPort, prometheusPort },
   };
 }
 
@@ -160,6 +161,7 @@ function blank(view: ProxyView, { labels }: Relevance): ProxyView {
     serviceTargets: [],
     istioFilters: false,
     addresses: [],
+    ingressAddresses: [],
     workloadName: "",
     nodeName: "",
   };

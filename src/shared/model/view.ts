@@ -30,6 +30,8 @@ export interface ViewMetadata {
   readonly http10: boolean;
   /** IDLE_TIMEOUT, a duration such as "30s", or "". */
   readonly idleTimeout: string;
+  /** HTTP_PROXY_PORT; 0 when absent. */
+  readonly httpProxyPort: number;
   /** UNPRIVILEGED_POD */
   readonly unprivilegedPod: boolean;
   /** ENVOY_STATUS_PORT and ENVOY_PROMETHEUS_PORT; 0 when absent. */
@@ -70,6 +72,8 @@ export interface ProxyView {
   readonly istioFilters: boolean;
   /** The proxy's addresses, only where generated configuration holds or leaves out one; else empty. */
   readonly addresses: readonly string[];
+  /** The proxy's addresses in its own order, where a Sidecar's ingress may name listeners or endpoints by them; else empty. */
+  readonly ingressAddresses: readonly string[];
   /** True for a ServiceAccount- or name-dependent resource; "" elsewhere. */
   readonly workloadName: string;
   readonly nodeName: string;

@@ -52,8 +52,8 @@ export function inboundRoute(
   };
 }
 
-/** What happens to requests for hosts that the mesh doesn't know. */
-export function catchAllVirtualHost(policy: OutboundPolicy): VirtualHost {
+/** What happens to requests for hosts that the mesh doesn't know; where they are let through, maybe by way of a proxy. */
+export function catchAllVirtualHost(policy: OutboundPolicy, egressProxy: string): VirtualHost {
   const allowed = policy === "ALLOW_ANY";
   const name = allowed ? "allow_any" : "block_all";
   return {
@@ -66,7 +66,7 @@ export function catchAllVirtualHost(policy: OutboundPolicy): VirtualHost {
         ...(allowed
           ? {
               route: {
-                cluster: "PassthroughCluster",
+                cluster: egressProxy || "PassthroughCluster",
                 timeout: ZERO_DURATION,
                 maxGrpcTimeout: ZERO_DURATION,
               },

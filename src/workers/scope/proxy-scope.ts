@@ -3,42 +3,36 @@
 import { canonicalJson } from "../../shared/canonical-json.ts";
 import type {
   Networking_ConnectionPoolSettings,
-  Networking_IstioEgressListener,
   Networking_IstioIngressListener,
   Networking_Sidecar,
 } from "../../shared/gen/istio.js";
 import type { ConfigObject } from "../../shared/model/config.ts";
 import type { ServiceRecord } from "../../shared/model/service.ts";
 import type { ProxyView } from "../../shared/model/view.ts";
+import { subsetKey } from "../../shared/names/cluster-name.ts";
 import { MESH_GATEWAY } from "../../shared/names/gateway.ts";
 import type { Dependency, PushContext } from "../context/push-context.ts";
 import { type DestinationRule, destinationRuleFor, selectorLabels } from "./destination-rules.ts";
-import { limitToEgressHosts } from "./egress-hosts.ts";
+import { type EgressScope, limitToEgressHosts, routedServices } from "./egress-hosts.ts";
 import { sidecarFor } from "./sidecars.ts";
-import { type VirtualService, virtualServicesFor } from "./virtual-services.ts";
+import { virtualServicesFor } from "./virtual-services.ts";
 import { compareServices, isExportedTo } from "./visibility.ts";
 
 /** Where traffic to hosts that the mesh doesn't know goes. */
 export type OutboundPolicy = "ALLOW_ANY" | "REGISTRY_ONLY";
 
-/** One way out of a sidecar: what is configured there, and what may be reached through it. */
-export interface EgressScope {
-  /** null for the one that captures everything. */
-  readonly listener: Networking_IstioEgressListener | null;
-  readonly services: readonly ServiceRecord[];
-  readonly virtualServices: readonly VirtualService[];
-}
-
 export interface ProxyScope {
   /** Names what the scope depends on; equal keys of one snapshot are one scope. */
   readonly key: string;
-  /** `namespace/name` of the Sidecar object in force, or "". */
+  /** Name of the Sidecar object in force, or "". */
   readonly sidecar: string;
   readonly egress: readonly EgressScope[];
-  /** Of all egress scopes, each host once. */
+  /** Of all egress scopes, and what their routes lead to; each host once. */
   readonly services: readonly ServiceRecord[];
   readonly byHostname: ReadonlyMap<string, ServiceRecord>;
   readonly outboundPolicy: OutboundPolicy;
+  /** Cluster to which all traffic goes whose destination the mesh doesn't know; "" where that is let through as it is. */
+  readonly egressProxy: string;
   readonly ingress: readonly Networking_IstioIngressListener[];
   readonly inboundConnectionPool: Networking_ConnectionPoolSettings | undefined;
   /** The rule in force for a service; the same object for the same service. */
@@ -80,19 +74,23 @@ function buildScope(
   key: string,
   sidecar: ConfigObject<Networking_Sidecar> | undefined,
 ): ProxyScope {
-  const egress = egressScopes(ctx, view, sidecar?.spec);
   const services: ServiceRecord[] = [];
   const byHostname = new Map<string, ServiceRecord>();
-  for (const scope of egress) for (const service of scope.services) addService(services, byHostname, service);
+  const egress: EgressScope[] = [];
+  for (const { scope, routed } of egressScopes(ctx, view, sidecar?.spec)) {
+    egress.push(scope);
+    for (const service of [...scope.services, ...routed]) addService(services, byHostname, service);
+  }
   const rules = new Map<string, DestinationRule | undefined>();
-  const policy = sidecar?.spec.outboundTrafficPolicy?.mode ?? ctx.mesh.mesh.outboundTrafficPolicy?.mode;
+  const { mode, egressProxy } = outboundTraffic(ctx, sidecar?.spec);
   return {
     key,
-    sidecar: sidecar ? `${sidecar.meta.namespace}/${sidecar.meta.name}` : "",
+    sidecar: sidecar?.meta.name ?? "",
     egress,
     services,
     byHostname,
-    outboundPolicy: policy === "REGISTRY_ONLY" ? "REGISTRY_ONLY" : "ALLOW_ANY",
+    outboundPolicy: mode,
+    egressProxy,
     ingress: sidecar?.spec.ingress ?? [],
     inboundConnectionPool: sidecar?.spec.inboundConnectionPool,
     destinationRule(service) {
@@ -105,14 +103,52 @@ function buildScope(
   };
 }
 
-function egressScopes(ctx: PushContext, view: ProxyView, sidecar: Networking_Sidecar | undefined): EgressScope[] {
-  const services = visibleServices(ctx, view.namespace);
-  const virtualServices = virtualServicesFor(ctx, MESH_GATEWAY, view.namespace);
+/** What a Sidecar says about unknown destinations replaces all that the mesh says. */
+function outboundTraffic(
+  ctx: PushContext,
+  sidecar: Networking_Sidecar | undefined,
+): { readonly mode: OutboundPolicy; readonly egressProxy: string } {
+  const own = sidecar?.outboundTrafficPolicy;
+  if (!own) {
+    const closed = ctx.mesh.mesh.outboundTrafficPolicy?.mode === "REGISTRY_ONLY";
+    return { mode: closed ? "REGISTRY_ONLY" : "ALLOW_ANY", egressProxy: "" };
+  }
+  if (own.mode !== "ALLOW_ANY") return { mode: "REGISTRY_ONLY", egressProxy: "" };
+  const { host = "", subset = "", port } = own.egressProxy ?? {};
+  return { mode: own.mode, egressProxy: host && subsetKey("outbound", subset, host, port?.number ?? 0) };
+}
+
+interface Egress {
+  readonly scope: EgressScope;
+  /** Services that are reached by its routes alone. */
+  readonly routed: readonly ServiceRecord[];
+}
+
+function egressScopes(ctx: PushContext, view: ProxyView, sidecar: Networking_Sidecar | undefined): Egress[] {
+  const { namespace } = view;
+  const services = visibleServices(ctx, namespace);
+  const virtualServices = virtualServicesFor(ctx, MESH_GATEWAY, namespace);
   const listeners = sidecar?.egress ?? [];
-  if (listeners.length === 0) return [{ listener: null, services, virtualServices }];
-  return listeners.map((listener) =>
-    limitToEgressHosts(listener, { listener: null, services, virtualServices }, view.namespace),
-  );
+  if (listeners.length === 0) {
+    return [{ scope: { port: null, bind: "", captureMode: "DEFAULT", services, virtualServices }, routed: [] }];
+  }
+  const visible = { services, virtualServices, byHost: () => visibleByHost(ctx, namespace) };
+  return listeners.map((listener) => {
+    const scope = limitToEgressHosts(listener, visible, namespace);
+    return { scope, routed: routedServices(listener, scope, visible, namespace) };
+  });
+}
+
+function visibleByHost(ctx: PushContext, namespace: string): ReadonlyMap<string, readonly ServiceRecord[]> {
+  return ctx.derive(`visible-services/by-host/${namespace}`, ["services"], () => {
+    const out = new Map<string, ServiceRecord[]>();
+    for (const service of visibleServices(ctx, namespace)) {
+      const list = out.get(service.hostname);
+      if (list) list.push(service);
+      else out.set(service.hostname, [service]);
+    }
+    return out;
+  });
 }
 
 /** Takes a service in; of several for one host, those of one namespace add their ports to the first. */

@@ -120,14 +120,29 @@ function withDelegates(vs: VirtualService, delegates: ReadonlyMap<string, Virtua
 
 /** The hosts that a VirtualService sends to, mirrors included. */
 export function destinationHosts(vs: VirtualService): string[] {
-  const out: string[] = [];
-  for (const route of vs.spec.http ?? []) {
-    for (const d of route.route ?? []) if (d.destination?.host) out.push(d.destination.host);
-    if (route.mirror?.host) out.push(route.mirror.host);
-    for (const m of route.mirrors ?? []) if (m.destination?.host) out.push(m.destination.host);
-  }
-  for (const route of [...(vs.spec.tcp ?? []), ...(vs.spec.tls ?? [])]) {
-    for (const d of route.route ?? []) if (d.destination?.host) out.push(d.destination.host);
+  return destinationsOf(vs).flatMap(({ host }) => (host ? [host] : []));
+}
+
+/** The ports of those hosts that it names, with 0 where a destination names none. */
+export function destinationPorts(vs: VirtualService): ReadonlyMap<string, ReadonlySet<number>> {
+  const out = new Map<string, Set<number>>();
+  for (const { host, port } of destinationsOf(vs)) {
+    if (!host) continue;
+    const ports = out.get(host);
+    if (ports) ports.add(port?.number ?? 0);
+    else out.set(host, new Set([port?.number ?? 0]));
   }
   return out;
+}
+
+function destinationsOf({ spec }: VirtualService): Networking_Destination[] {
+  const http = (spec.http ?? []).flatMap(({ route, mirror, mirrors }) => [
+    ...(route ?? []).map((r) => r.destination),
+    mirror,
+    ...(mirrors ?? []).map((m) => m.destination),
+  ]);
+  const others = [...(spec.tcp ?? []), ...(spec.tls ?? [])].flatMap(({ route }) =>
+    (route ?? []).map((r) => r.destination),
+  );
+  return [...http, ...others].filter((d) => d !== undefined);
 }

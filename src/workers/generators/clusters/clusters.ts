@@ -44,7 +44,7 @@ export const generateClusters: Generator = (input, sink) => {
     }
   }
   if (input.part === "shared" || input.view.type !== "sidecar") return;
-  for (const inbound of inboundPorts(input.view, scope)) add(inboundCluster(input, scope, inbound));
+  for (const inbound of inboundPorts(input.ctx, input.view, scope)) add(inboundCluster(input, scope, inbound));
   add(inboundPassthroughCluster(input));
 };
 

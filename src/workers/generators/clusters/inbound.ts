@@ -87,17 +87,20 @@ function bindConfig({ ctx, view }: GenerateInput): envoy.config.core.v3.IBindCon
 export function inboundCluster(input: GenerateInput, scope: ProxyScope, inbound: InboundPort): Cluster {
   const { ctx } = input;
   const name = inbound.clusterName;
-  const services = inbound.targets.map((t) => serviceOf(scope, t));
-  const first = services[0];
-  const rule = first && ruleOf(input, scope, first);
+  const { target, ingress } = inbound;
+  const service = target && serviceOf(scope, target);
+  const rule = service && ruleOf(input, scope, service);
   const cluster: Cluster = {
     name,
-    altStatName: statName((first && inboundStatName(ctx, first, inbound.port)) ?? name),
+    altStatName: statName(inboundStatName(ctx, service ?? unknownService(inbound), inbound.port) ?? name),
     connectTimeout: connectTimeout(ctx.mesh.mesh),
     circuitBreakers: noLimits(),
     commonLbConfig: {},
-    metadata: istioMetadata({ services, ...(rule?.spec.trafficPolicy ? { config: rulePath(rule) } : {}) }),
   };
+  if (service) {
+    const config = rule?.spec.trafficPolicy ? { config: rulePath(rule) } : {};
+    cluster.metadata = istioMetadata({ services: [service], ...config });
+  }
   if (inbound.endpoint) {
     cluster.type = STATIC;
     cluster.loadAssignment = {
@@ -114,9 +117,9 @@ export function inboundCluster(input: GenerateInput, scope: ProxyScope, inbound:
     cluster.upstreamBindConfig = bindConfig(input);
   }
   const pool =
-    inbound.connectionPool ??
+    ingress?.connectionPool ??
     scope.inboundConnectionPool ??
-    policyFor(rule, undefined, inbound.targets[0]?.port.port ?? 0).connectionPool;
+    policyFor(rule, undefined, target?.port.port ?? 0).connectionPool;
   const common = applyConnectionPool(cluster, pool, ctx.mesh.mesh.tcpKeepalive);
   const http = protocolFor(inbound, pool?.http?.useClientProtocol === true);
   if (http || common) {
@@ -149,4 +152,9 @@ function serviceOf(scope: ProxyScope, target: ServiceTarget): ServiceRecord {
   const known = scope.byHostname.get(target.hostname);
   if (known?.namespace === target.namespace) return known;
   return { hostname: target.hostname, name: target.hostname, namespace: target.namespace } as ServiceRecord;
+}
+
+/** Stands in for the service of a port that none has: the Sidecar. */
+function unknownService({ host }: InboundPort): ServiceRecord {
+  return { hostname: host, name: host, namespace: "" } as ServiceRecord;
 }

@@ -30,9 +30,8 @@ import {
 } from "./filter-chain.ts";
 import { withoutClashes } from "./gateway-clashes.ts";
 import { gatewayTlsSocket } from "./gateway-tls.ts";
-import { listenOn, perSocketEvent } from "./listen-address.ts";
+import { listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
 import { routeDestinations } from "./network-filters.ts";
-import { wildcardAddress } from "./outbound.ts";
 
 /** ALPN of mesh mTLS, by which a router between networks knows it. */
 const MESH_ALPN = ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];

@@ -60,3 +60,8 @@ export function inboundMatches(protocol: Protocol, mode: MtlsMode): readonly Inb
   if (isHttp(protocol)) return HTTP[mode];
   return protocol === "Unsupported" ? AUTO[mode] : TCP[mode];
 }
+
+/** The match of a port whose TLS the proxy ends with certificates of the user's own. */
+export function ownTlsMatches(protocol: Protocol): readonly InboundMatch[] {
+  return [{ transportProtocol: TLS, http: isHttp(protocol), endsTls: true }];
+}

@@ -1,8 +1,9 @@
 // The listeners of a sidecar that take what comes to its application. Worker threads.
 import type { envoy } from "../../../shared/gen/envoy.js";
-import { isHttp2, type Protocol, type ServicePort } from "../../../shared/model/service.ts";
+import type { Networking_ServerTLSSettings } from "../../../shared/gen/istio.js";
+import { isHttp2, type Protocol } from "../../../shared/model/service.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
-import { durationMs, parseDuration } from "../../encode/values.ts";
+import { durationMs, parseDuration, struct } from "../../encode/values.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
@@ -12,17 +13,22 @@ import { tcpProxy, tcpTo } from "../../filters/tcp-proxy.ts";
 import { accessLogs, httpStatsFilters } from "../../filters/telemetry.ts";
 import { meshServerTlsSocket } from "../../filters/tls-context.ts";
 import { inboundRoute } from "../../routing/default-routes.ts";
-import { type InboundPort, inboundPorts } from "../../scope/inbound-ports.ts";
+import { type InboundPort, type IngressPort, inboundPorts } from "../../scope/inbound-ports.ts";
 import { type MtlsMode, workloadMtls } from "../../scope/peer-authentication.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import type { GenerateInput } from "../generator.ts";
 import { chainOf, type FilterChain, type FilterChainMatch } from "./filter-chain.ts";
-import { type InboundMatch, inboundMatches } from "./inbound-match.ts";
+import { gatewayTlsSocket } from "./gateway-tls.ts";
+import { type InboundMatch, inboundMatches, ownTlsMatches } from "./inbound-match.ts";
+import { listenerName, wildcardAddress } from "./listen-address.ts";
 import { protocolFilters } from "./network-filters.ts";
-import { wildcardAddress } from "./outbound.ts";
 
 /** What one port's chains lead to. */
 interface InboundTarget {
+  /** TLS that the port's chains end, of the user's own. */
+  readonly tls: Networking_ServerTLSSettings | undefined;
+  /** Configuration that the chains come from, or "". */
+  readonly config: string;
   /** Name of the chains. */
   readonly name: string;
   /** Name of HTTP chains, where it is another one. */
@@ -41,16 +47,17 @@ export const PASSTHROUGH_CLUSTER = "InboundPassthroughCluster";
 
 /** A listener of its own, which a Sidecar's ingress with an address asks for. */
 export interface BoundPort {
-  readonly inbound: InboundPort;
+  readonly inbound: BoundInboundPort;
   readonly chains: readonly FilterChain[];
 }
+
+/** The port of a listener of its own. */
+type BoundInboundPort = Pick<InboundPort, "targetPort"> & Pick<IngressPort, "bind">;
 
 export interface InboundChains {
   /** Of the virtual inbound listener, without the one that keeps it from calling itself. */
   readonly chains: FilterChain[];
   readonly bound: readonly BoundPort[];
-  /** Ports of which a chain tells what comes; others are looked at. */
-  readonly explicitPorts: readonly number[];
 }
 
 /** All inbound chains of a sidecar. */
@@ -62,7 +69,7 @@ export function inboundChains(input: GenerateInput, scope: ProxyScope, sink: Res
   const modeOf = (port: number): MtlsMode => mtls.ports.get(port) ?? mtls.mode;
   const chains: FilterChain[] = [];
   const bound: BoundPort[] = [];
-  const ports = inboundPorts(view, scope);
+  const ports = inboundPorts(ctx, view, scope);
   chains.push(...chainsFor(input, security, passthroughTarget(0), mtls.mode));
   // Ports with an mTLS mode of their own that no service has pass traffic on, too.
   for (const [port, mode] of [...mtls.ports].sort(([a], [b]) => a - b)) {
@@ -71,23 +78,17 @@ export function inboundChains(input: GenerateInput, scope: ProxyScope, sink: Res
   }
   for (const inbound of [...ports].sort((a, b) => a.targetPort - b.targetPort)) {
     const own = chainsFor(input, security, targetOf(input, inbound), modeOf(inbound.targetPort));
-    if (inbound.bind !== "") bound.push({ inbound, chains: own.map(withoutPort) });
+    const { ingress, targetPort } = inbound;
+    if (ingress?.bound) bound.push({ inbound: { bind: ingress.bind, targetPort }, chains: own });
     else chains.push(...own);
   }
-  return {
-    chains,
-    bound,
-    explicitPorts: ports.filter((p) => p.port.protocol !== "Unsupported").map((p) => p.targetPort),
-  };
-}
-
-function withoutPort(chain: FilterChain): FilterChain {
-  const { destinationPort: _port, ...match } = chain.filterChainMatch ?? {};
-  return { ...chain, filterChainMatch: match };
+  return { chains, bound };
 }
 
 function passthroughTarget(port: number): InboundTarget {
   return {
+    tls: undefined,
+    config: "",
     name: "virtualInbound",
     httpName: "virtualInbound-catchall-http",
     port,
@@ -101,17 +102,17 @@ function passthroughTarget(port: number): InboundTarget {
 }
 
 function targetOf({ view }: GenerateInput, inbound: InboundPort): InboundTarget {
-  const bind = inbound.bind || wildcardAddress(view);
-  const first = inbound.targets[0];
-  const host = first ? first.hostname : "";
-  const port: ServicePort = inbound.port;
+  const { ingress, port, targetPort, host } = inbound;
+  const name = listenerName(ingress?.bind ?? wildcardAddress(view), targetPort);
   return {
-    name: `${bind}_${inbound.targetPort}`,
-    httpName: `${bind}_${inbound.targetPort}`,
-    port: inbound.targetPort,
+    tls: ingress?.tls,
+    config: ingress?.config ?? "",
+    name,
+    httpName: name,
+    port: targetPort,
     protocol: port.protocol,
     cluster: inbound.clusterName,
-    httpStatPrefix: `inbound_${bind}_${inbound.targetPort};`,
+    httpStatPrefix: `inbound_${name};`,
     routeName: inbound.clusterName,
     virtualHost: `inbound|http|${port.port}`,
     operation: `${host}:${port.port}/*`,
@@ -124,7 +125,9 @@ function chainsFor(
   target: InboundTarget,
   mode: MtlsMode,
 ): FilterChain[] {
-  return inboundMatches(target.protocol, mode).map((match) => {
+  // TLS of the user's own, and of the mesh, don't go together.
+  const tls = mode === "DISABLE" ? target.tls : undefined;
+  return (tls ? ownTlsMatches(target.protocol) : inboundMatches(target.protocol, mode)).map((match) => {
     const filterChainMatch: FilterChainMatch = {};
     if (target.port !== 0) filterChainMatch.destinationPort = { value: target.port };
     if (match.applicationProtocols) filterChainMatch.applicationProtocols = [...match.applicationProtocols];
@@ -133,7 +136,11 @@ function chainsFor(
       name: match.http ? target.httpName : target.name,
       filterChainMatch,
     };
-    if (match.endsTls) chain.transportSocket = tlsSocket(input, match);
+    if (target.config !== "") {
+      chain.metadata = { filterMetadata: { istio: struct({ config: target.config }) } };
+    }
+    if (tls) chain.transportSocket = gatewayTlsSocket({ tls }, true, input.view.istioFilters);
+    else if (match.endsTls) chain.transportSocket = tlsSocket(input, match);
     const filters = match.http ? httpFilterChain(input, security, target) : tcpFilterChain(input, security, target);
     return chainOf(filters, chain);
   });

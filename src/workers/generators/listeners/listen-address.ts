@@ -1,20 +1,31 @@
 // Where listeners listen, and how many connections they take at once. Worker threads, pure.
-import type { envoy } from "../../../shared/gen/envoy.js";
+import type { ProxyView } from "../../../shared/model/view.ts";
+import { envoyAddress } from "../../endpoints/lb-endpoint.ts";
 import type { GenerateInput } from "../generator.ts";
 import type { Listener } from "./filter-chain.ts";
-import { wildcardAddress } from "./outbound.ts";
 
-function socketAddress(address: string, port: number): envoy.config.core.v3.IAddress {
-  return { socketAddress: { address, portValue: port } };
+/** The address that stands for all addresses of a proxy. */
+export function wildcardAddress(view: ProxyView): string {
+  return view.ipFamilies.ipv4 ? "0.0.0.0" : "::";
 }
 
-/** The address to listen on, and for all of a dual-stack proxy's addresses also the other family's. */
+/** The address that only the proxy's own host has. */
+export function loopbackAddress(view: ProxyView): string {
+  return view.ipFamilies.ipv4 ? "127.0.0.1" : "::1";
+}
+
+/** Name of a listener: of a Unix socket its path. */
+export function listenerName(bind: string, port: number): string {
+  return port === 0 ? bind : `${bind}_${port}`;
+}
+
+/** The address or Unix socket to listen on, and for all of a dual-stack proxy's addresses also the other family's. */
 export function listenOn({ ctx, view }: GenerateInput, bind: string, port: number): Listener {
   const { ipv4, ipv6 } = view.ipFamilies;
   const both = ipv4 && ipv6 && ctx.mesh.features.dualStack && bind === wildcardAddress(view);
   return {
-    address: socketAddress(bind, port),
-    ...(both ? { additionalAddresses: [{ address: socketAddress("::", port) }] } : {}),
+    address: envoyAddress(bind, port),
+    ...(both ? { additionalAddresses: [{ address: envoyAddress("::", port) }] } : {}),
   };
 }
 

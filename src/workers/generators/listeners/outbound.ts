@@ -1,23 +1,24 @@
 // Outbound listeners of a sidecar: one for each address and port, services that share one merged. Worker threads.
 import { isIP } from "node:net";
 import { isHttp, type ServicePort, type ServiceRecord } from "../../../shared/model/service.ts";
-import type { ProxyView } from "../../../shared/model/view.ts";
-import { connectionManager } from "../../filters/connection-manager.ts";
-import { httpForwardProxy } from "../../filters/dynamic-forward-proxy.ts";
-import { httpFilters } from "../../filters/http-filters.ts";
-import { accessLogs, httpStatsFilters } from "../../filters/telemetry.ts";
-import type { EgressScope, ProxyScope } from "../../scope/proxy-scope.ts";
+import { bindsEgress, isPrivileged } from "../../scope/capture.ts";
+import type { EgressScope } from "../../scope/egress-hosts.ts";
+import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { listenAddresses } from "../../scope/service-address.ts";
 import type { GenerateInput } from "../generator.ts";
-import { chainOf, type FilterChain, PLAINTEXT_HTTP, RAW_BUFFER } from "./filter-chain.ts";
-import { type TcpTarget, tcpChains, timed } from "./tcp-chains.ts";
+import type { FilterChain } from "./filter-chain.ts";
+import { listenerName, loopbackAddress, wildcardAddress } from "./listen-address.ts";
+import { type OutboundHttp, outboundHttpChain } from "./outbound-http.ts";
+import { type TcpTarget, tcpChains } from "./tcp-chains.ts";
 
 /** A listener under construction. */
 export interface OutboundListener {
+  /** An address, or `unix://path`. */
   readonly bind: string;
+  /** 0 for a Unix socket. */
   readonly port: number;
-  /** True when a Sidecar's egress listener asks for it: what captures everything adds nothing to it. */
-  readonly locked: boolean;
+  /** True where it takes connections itself; others are handed over by the one that iptables lead to. */
+  readonly bound: boolean;
   /** Makes the chain for HTTP, which names the workload: only for who asks. */
   http: ((input: GenerateInput) => FilterChain) | undefined;
   /** Chains that take TCP, by their match. */
@@ -27,95 +28,90 @@ export interface OutboundListener {
 /** Listeners by `address:port`. */
 export type OutboundListeners = Map<string, OutboundListener>;
 
-/** The address that stands for all addresses of a proxy. */
-export function wildcardAddress(view: ProxyView): string {
-  return view.ipFamilies.ipv4 ? "0.0.0.0" : "::";
+/** Where one egress listener puts what. */
+interface Egress {
+  readonly input: GenerateInput;
+  readonly scope: ProxyScope;
+  readonly egress: EgressScope;
+  readonly bound: boolean;
+  /** "" where each service's addresses say. */
+  readonly bind: string;
+  readonly listeners: OutboundListeners;
+  /** Listeners to which nothing is added. */
+  readonly locked: ReadonlySet<string>;
 }
 
 /** Everything that a sidecar's scope lets out. */
 export function outboundListeners(input: GenerateInput, scope: ProxyScope): OutboundListeners {
   const listeners: OutboundListeners = new Map();
-  // Listeners with a port of their own come first and keep it.
-  for (const egress of scope.egress) if (egress.listener) addEgressListener(listeners, input, scope, egress);
   for (const egress of scope.egress) {
-    if (egress.listener) continue;
+    const bound = bindsEgress(input.view, egress);
+    const bind = egress.bind || (bound ? loopbackAddress(input.view) : "");
+    // What captures everything adds nothing to the listeners with a port of their own, which come before it.
+    const locked = new Set(egress.port ? [] : listeners.keys());
+    const to: Egress = { input, scope, egress, bound, bind, listeners, locked };
     for (const service of egress.services) {
       if (service.resolution === "alias") continue;
-      for (const port of service.ports) {
-        if (port.protocol !== "UDP") addServicePort(listeners, input, scope, egress, service, port);
+      for (const port of egress.port ? [egress.port] : service.ports) {
+        if (port.protocol !== "UDP" && canListen(to, port)) addPort(to, service, port);
       }
     }
   }
   return listeners;
 }
 
-function addEgressListener(
-  listeners: OutboundListeners,
-  input: GenerateInput,
-  scope: ProxyScope,
-  egress: EgressScope,
-): void {
-  const spec = egress.listener!;
-  const number = spec.port?.number ?? 0;
-  if (number === 0) return;
-  const bind = spec.bind || wildcardAddress(input.view);
-  const at = new Place(listeners, bind, number, true);
-  const protocol = (spec.port?.protocol ?? "").toUpperCase();
-  const isHttpPort = protocol.startsWith("HTTP") && protocol !== "HTTPS";
-  if (isHttpPort || protocol.startsWith("GRPC") || protocol === "") {
-    at.http((who) => httpChain(who, bind, number, String(number), false));
-  }
-  if (isHttpPort) return;
-  for (const service of egress.services) {
-    for (const port of service.ports) {
-      if (isHttp(port.protocol) || (port.port !== number && service.ports.length > 1)) continue;
-      at.tcp(tcpChains(input, scope, egress.virtualServices, { service, port, cidr: "", wildcard: true }));
-    }
-  }
+/** False for ports that the process may not bind, and for those that are the proxy's own. */
+function canListen({ input, bound, bind }: Egress, { port, protocol }: ServicePort): boolean {
+  const { view, ctx } = input;
+  if (bound && isPrivileged(view, port)) return false;
+  const onAll = bind === "" ? isHttp(protocol) : bind === wildcardAddress(view);
+  if (!onAll) return true;
+  const { mesh } = ctx.mesh;
+  const { statusPort, prometheusPort } = view.metadata;
+  return ![statusPort, prometheusPort, mesh.proxyListenPort, mesh.proxyInboundListenPort].includes(port);
 }
 
-function addServicePort(
-  listeners: OutboundListeners,
-  input: GenerateInput,
-  scope: ProxyScope,
-  egress: EgressScope,
-  service: ServiceRecord,
-  port: ServicePort,
-): void {
-  const { view } = input;
-  const any = wildcardAddress(view);
+function addPort(to: Egress, service: ServiceRecord, port: ServicePort): void {
+  const { input, egress, bind } = to;
+  const any = wildcardAddress(input.view);
   if (isHttp(port.protocol)) {
     // All HTTP services of a port share one listener: routes tell them apart by host.
-    const at = new Place(listeners, any, port.port, false);
-    const grpcWeb = port.protocol === "GRPC-Web";
-    const wildcards = egress.services.filter(
-      (s) => s.resolution === "dynamicDns" && s.ports.some((p) => p.port === port.port && isHttp(p.protocol)),
-    );
-    at.http((who) => httpChain(who, any, port.port, String(port.port), grpcWeb, wildcards));
+    addHttp(to, bind || any, port, String(port.port), {
+      grpcWeb: port.protocol === "GRPC-Web",
+      detects: bind === "" || bind === any,
+      wildcards: egress.services.filter(
+        (s) => s.resolution === "dynamicDns" && s.ports.some((p) => p.port === port.port && isHttp(p.protocol)),
+      ),
+    });
     return;
   }
-  const autoDetected = port.protocol === "Unsupported";
-  const add = (bind: string, target: TcpTarget, routeName: string): void => {
-    const at = new Place(listeners, bind, port.port, false);
-    if (autoDetected) at.http((who) => httpChain(who, bind, port.port, routeName, false));
-    at.tcp(tcpChains(input, scope, egress.virtualServices, target));
-  };
-  const hostRoute = `${service.hostname}:${port.port}`;
-  const addresses = listenAddresses(service, view);
-  if (addresses.length === 0) {
-    const endpoints = service.resolution === "passthrough" ? endpointAddresses(input, service, port) : undefined;
-    if (endpoints === undefined) {
-      add(any, { service, port, cidr: "", wildcard: true }, String(port.port));
-      return;
+  const add = (address: string, cidr: string): void => {
+    if (port.protocol === "Unsupported") {
+      const routeName = address === any ? String(port.port) : `${service.hostname}:${port.port}`;
+      addHttp(to, address, port, routeName, { grpcWeb: false, detects: true, wildcards: [] });
     }
-    // A headless service is reached at its endpoints' addresses, each of which gets a listener.
-    for (const address of endpoints) add(address, { service, port, cidr: "", wildcard: false }, hostRoute);
+    addTcp(to, address, port, { service, port: servedPort(service, port), cidr, wildcard: address === any });
+  };
+  if (bind !== "") {
+    add(bind, "");
     return;
   }
-  for (const address of addresses) {
-    if (address.includes("/")) add(any, { service, port, cidr: address, wildcard: true }, String(port.port));
-    else add(address, { service, port, cidr: "", wildcard: false }, hostRoute);
+  const addresses = listenAddresses(service, input.view);
+  if (addresses.length > 0) {
+    for (const address of addresses) {
+      if (address.includes("/")) add(any, address);
+      else add(address, "");
+    }
+    return;
   }
+  const headless = service.resolution === "passthrough" && !egress.port;
+  // A headless service is reached at its endpoints' addresses, each of which gets a listener.
+  for (const address of (headless && endpointAddresses(input, service, port)) || [any]) add(address, "");
+}
+
+/** The port of the service behind a Unix socket, which has none itself. */
+function servedPort(service: ServiceRecord, port: ServicePort): ServicePort {
+  return port.port === 0 ? { ...port, port: service.ports[0]?.port ?? 0 } : port;
 }
 
 /**
@@ -137,71 +133,53 @@ function endpointAddresses(
   return [...out].sort();
 }
 
-/** One listener's place in the map; made when something is put there. */
-class Place {
-  private readonly listeners: OutboundListeners;
-  private readonly bind: string;
-  private readonly port: number;
-  private readonly own: boolean;
+type HttpOptions = Pick<OutboundHttp, "grpcWeb" | "detects" | "wildcards">;
 
-  constructor(listeners: OutboundListeners, bind: string, port: number, own: boolean) {
-    this.listeners = listeners;
-    this.bind = bind;
-    this.port = port;
-    this.own = own;
-  }
+function addHttp(to: Egress, bind: string, { port }: ServicePort, name: string, options: HttpOptions): void {
+  const listener = listenerAt(to, bind, port);
+  if (!listener || listener.http) return;
+  const routeName = port === 0 ? bind : name;
+  listener.http = (who) => outboundHttpChain(who, { statPrefix: listenerName(bind, port), routeName, ...options });
+}
 
-  http(chain: (input: GenerateInput) => FilterChain): void {
-    const listener = this.listener();
-    if (listener && !listener.http) listener.http = chain;
-  }
-
-  /** Chains with a match that is taken are left out: the older service keeps the address. */
-  tcp(chains: readonly FilterChain[]): void {
-    const listener = this.listener();
-    if (!listener) return;
-    for (const chain of chains) {
-      const key = JSON.stringify(chain.filterChainMatch ?? {});
-      if (!listener.tcp.has(key)) listener.tcp.set(key, chain);
-    }
-  }
-
-  private listener(): OutboundListener | undefined {
-    const key = `${this.bind}:${this.port}`;
-    let listener = this.listeners.get(key);
-    if (!listener) {
-      listener = { bind: this.bind, port: this.port, locked: this.own, http: undefined, tcp: new Map() };
-      this.listeners.set(key, listener);
-    }
-    return listener.locked && !this.own ? undefined : listener;
+/** Chains with a match that is taken are left out: the older service keeps the address. */
+function addTcp(to: Egress, bind: string, { port }: ServicePort, target: TcpTarget): void {
+  const listener = listenerAt(to, bind, port);
+  if (!listener) return;
+  for (const chain of tcpChains(to.input, to.scope, to.egress.virtualServices, target)) {
+    const key = JSON.stringify(chain.filterChainMatch ?? {});
+    if (!listener.tcp.has(key)) listener.tcp.set(key, chain);
   }
 }
 
-function httpChain(
-  input: GenerateInput,
-  bind: string,
-  port: number,
-  routeName: string,
-  grpcWeb: boolean,
-  wildcards: readonly ServiceRecord[] = [],
-): FilterChain {
-  const { ctx, view } = input;
-  const accessLog = accessLogs(ctx, view, "http");
-  const manager = connectionManager(ctx, view, {
-    statPrefix: `outbound_${bind}_${port};`,
-    httpFilters: httpFilters(ctx, view, {
-      direction: "outbound",
-      grpcWeb,
-      resolvers: wildcards.map((service) => httpForwardProxy(service.hostname, view, ctx)),
-      stats: httpStatsFilters(ctx, view, "outbound"),
-    }),
-    routes: { name: routeName },
-    useRemoteAddress: ctx.mesh.features.sidecarUseRemoteAddress,
-    ...(accessLog.length > 0 ? { extra: { accessLog } } : {}),
-  });
-  return timed(
-    chainOf([manager], {
-      filterChainMatch: { applicationProtocols: PLAINTEXT_HTTP, transportProtocol: RAW_BUFFER },
-    }),
-  );
+/** The listener, made when something is put there; undefined where nothing may be added. */
+function listenerAt({ listeners, locked, bound }: Egress, bind: string, port: number): OutboundListener | undefined {
+  const key = `${bind}:${port}`;
+  if (locked.has(key)) return undefined;
+  let listener = listeners.get(key);
+  if (!listener) {
+    listener = { bind, port, bound, http: undefined, tcp: new Map() };
+    listeners.set(key, listener);
+  }
+  return listener;
+}
+
+/** The route configuration of all HTTP services on all of their ports. */
+const HTTP_PROXY_ROUTE = "http_proxy";
+
+/** The listener for applications that use their sidecar as an HTTP proxy; undefined where nobody asks for it. */
+export function httpProxyListener({ ctx, view }: GenerateInput): OutboundListener | undefined {
+  const port = view.metadata.httpProxyPort || (ctx.mesh.mesh.proxyHttpPort ?? 0);
+  if (port === 0) return undefined;
+  const bind = loopbackAddress(view);
+  const http: OutboundHttp = {
+    statPrefix: listenerName(bind, port),
+    routeName: HTTP_PROXY_ROUTE,
+    grpcWeb: false,
+    detects: false,
+    wildcards: [],
+    // A proxy is asked for whole URLs.
+    extra: { httpProtocolOptions: { allowAbsoluteUrl: { value: true } } },
+  };
+  return { bind, port, bound: true, http: (who) => outboundHttpChain(who, http), tcp: new Map() };
 }

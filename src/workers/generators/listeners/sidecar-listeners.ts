@@ -3,9 +3,11 @@ import { canonicalJson } from "../../../shared/canonical-json.ts";
 import { envoy } from "../../../shared/gen/envoy.js";
 import { Fragments } from "../../encode/fragments.ts";
 import type { EncodedPart, ResourceSink } from "../../encode/resource-sink.ts";
+import { ZERO_DURATION } from "../../encode/values.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
 import { listenerAccessLogs } from "../../filters/telemetry.ts";
+import { capturesNothing } from "../../scope/capture.ts";
 import { type ProxyScope, SCOPE_DEPENDENCIES } from "../../scope/proxy-scope.ts";
 import type { GenerateInput } from "../generator.ts";
 import {
@@ -23,8 +25,8 @@ import {
   tlsInspector,
 } from "./filter-chain.ts";
 import { blackHoleChain, detectionTimeout, type InboundChains, inboundChains } from "./inbound.ts";
-import { listenOn, perSocketEvent } from "./listen-address.ts";
-import { type OutboundListener, outboundListeners, wildcardAddress } from "./outbound.ts";
+import { listenerName, listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
+import { httpProxyListener, type OutboundListener, outboundListeners } from "./outbound.ts";
 
 const { Listener: ListenerCodec } = envoy.config.listener.v3;
 
@@ -38,23 +40,23 @@ const fragments = new Fragments<EncodedPart>();
  * who asks.
  */
 export function sidecarListeners(input: GenerateInput, scope: ProxyScope, sink: ResourceSink): void {
-  const capture = input.view.metadata.interceptionMode !== "NONE";
   const { plain, others } = sortedListeners(input, scope);
   if (input.part !== "own") {
     for (const own of plain) {
-      const part = plainPart(input, scope, own, capture, sink);
+      const part = plainPart(input, scope, own, sink);
       sink.addBytes(part.name, part.bytes, part.hash);
     }
   }
   if (input.part === "shared") return;
   const add = (listener: Listener): void => sink.add(listener.name!, ListenerCodec, listener);
   const inbound = inboundChains(input, scope, sink);
-  if (capture) {
+  if (!capturesNothing(input.view)) {
     add(virtualOutbound(input, scope));
     add(virtualInbound(input, inbound));
   }
-  for (const listener of boundListeners(input, inbound, capture)) add(listener);
-  for (const own of others) add(outboundListener(input, scope, own, capture));
+  for (const listener of boundListeners(input, inbound)) add(listener);
+  const httpProxy = httpProxyListener(input);
+  for (const own of httpProxy ? [...others, httpProxy] : others) add(outboundListener(input, scope, own));
 }
 
 interface SortedListeners {
@@ -66,12 +68,15 @@ interface SortedListeners {
 /** The outbound listeners of all that see the same; worked out once for each snapshot that changes them. */
 function sortedListeners(input: GenerateInput, scope: ProxyScope): SortedListeners {
   const { ctx, view } = input;
-  const { dnsCapture } = view.metadata;
+  const { dnsCapture, unprivilegedPod, statusPort, prometheusPort } = view.metadata;
   const headless = scope.services.filter((s) => s.resolution === "passthrough" && s.addresses.length === 0);
   const facts = canonicalJson([
     view.istioFilters,
     view.ipFamilies,
     dnsCapture,
+    capturesNothing(view),
+    unprivilegedPod,
+    [statusPort, prometheusPort],
     view.addresses,
     // Routes by label are part of chains.
     ctx.configs("VirtualService").length > 0 && usesLabels(scope) ? view.labels : {},
@@ -94,34 +99,27 @@ function usesLabels(scope: ProxyScope): boolean {
 }
 
 /** A serialized listener with a single TCP chain, kept for all. */
-function plainPart(
-  input: GenerateInput,
-  scope: ProxyScope,
-  own: OutboundListener,
-  capture: boolean,
-  sink: ResourceSink,
-): EncodedPart {
+function plainPart(input: GenerateInput, scope: ProxyScope, own: OutboundListener, sink: ResourceSink): EncodedPart {
   const encode = (): EncodedPart => {
-    const listener = outboundListener(input, scope, own, capture);
+    const listener = outboundListener(input, scope, own);
     return sink.encode(listener.name!, ListenerCodec, listener);
   };
   const [chain] = own.tcp.values();
-  const { metadata, ipFamilies } = input.view;
-  const families = `${ipFamilies.ipv4}${ipFamilies.ipv6}`;
-  const key = `${own.bind}_${own.port}|${metadata.interceptionMode}|${families}|${scope.outboundPolicy}`;
+  const { ipv4, ipv6 } = input.view.ipFamilies;
+  const key = `${own.bind}_${own.port}|${own.bound}|${ipv4}${ipv6}|${scope.outboundPolicy}|${scope.egressProxy}`;
   return fragments.get(chain!, key, [input.ctx.mesh], encode);
 }
 
-function outboundListener(input: GenerateInput, scope: ProxyScope, own: OutboundListener, capture: boolean): Listener {
+function outboundListener(input: GenerateInput, scope: ProxyScope, own: OutboundListener): Listener {
   const chains: FilterChain[] = [...(own.http ? [own.http(input)] : []), ...own.tcp.values()];
   const listener: Listener = {
-    name: `${own.bind}_${own.port}`,
+    name: listenerName(own.bind, own.port),
     ...listenOn(input, own.bind, own.port),
     trafficDirection: OUTBOUND,
-    bindToPort: { value: !capture },
-    listenerFiltersTimeout: detectionTimeout(input),
+    ...(own.bound ? perSocketEvent(input) : { bindToPort: { value: false } }),
+    // Only what tells HTTP from other things has to wait for first bytes.
+    listenerFiltersTimeout: chains.some(needsHttpInspector) ? detectionTimeout(input) : ZERO_DURATION,
     continueOnListenerFiltersTimeout: true,
-    ...transparency(input),
   };
   const accessLog = listenerAccessLogs(input.ctx);
   if (accessLog.length > 0) listener.accessLog = accessLog;
@@ -141,9 +139,9 @@ function outboundListener(input: GenerateInput, scope: ProxyScope, own: Outbound
   return listener;
 }
 
-/** Everything as it came, or to nowhere where only known hosts may be reached. */
+/** Everything as it came, or to the proxy for it, or to nowhere where only known hosts may be reached. */
 function passthroughFilters(input: GenerateInput, scope: ProxyScope): FilterChain {
-  const cluster = scope.outboundPolicy === "ALLOW_ANY" ? "PassthroughCluster" : "BlackHoleCluster";
+  const cluster = scope.outboundPolicy === "ALLOW_ANY" ? scope.egressProxy || "PassthroughCluster" : "BlackHoleCluster";
   const policies = networkPolicies(input.ctx, input.view, "outbound");
   return chainOf([...policies.filters, tcpTo(cluster, policies.tcpProxy)]);
 }
@@ -194,7 +192,10 @@ function virtualInbound(input: GenerateInput, inbound: InboundChains): Listener 
   };
 }
 
-/** Inspectors, switched off at the ports whose chains don't need them. */
+/**
+ * Inspectors, switched off at the ports whose chains don't need them; where no chain is for all other ports, switched on at
+ * those that do.
+ */
 function inspectors(chains: readonly FilterChain[]): ListenerFilter[] {
   const out: ListenerFilter[] = [];
   const add = (filter: ListenerFilter, needs: (chain: FilterChain) => boolean): void => {
@@ -204,31 +205,38 @@ function inspectors(chains: readonly FilterChain[]): ListenerFilter[] {
       const port = chain.filterChainMatch?.destinationPort?.value ?? 0;
       if (port !== 0) ports.set(port, (ports.get(port) ?? false) || needs(chain));
     }
-    const disabled = [...ports].filter(([, needed]) => !needed).map(([port]) => port);
-    out.push({ ...filter, ...disabledAt(disabled.sort((a, b) => a - b)) });
+    const general = chains.some((chain) => !chain.filterChainMatch?.destinationPort && needs(chain));
+    const named = [...ports].filter(([, needed]) => needed !== general).map(([port]) => port);
+    const match = portsMatch(named.sort((a, b) => a - b));
+    if (match) out.push({ ...filter, filterDisabled: general ? match : { notMatch: match } });
+    else out.push(filter);
   };
   add(tlsInspector(), needsTlsInspector);
   add(httpInspector(), needsHttpInspector);
   return out;
 }
 
-function disabledAt(ports: readonly number[]): ListenerFilter {
+function portsMatch(ports: readonly number[]): ListenerFilter["filterDisabled"] {
   const ranges = ports.map((port) => ({ destinationPortRange: { start: port, end: port + 1 } }));
-  if (ranges.length === 0) return {};
-  return { filterDisabled: ranges.length === 1 ? ranges[0]! : { orMatch: { rules: ranges } } };
+  return ranges.length > 1 ? { orMatch: { rules: ranges } } : ranges[0];
 }
 
-function boundListeners(input: GenerateInput, inbound: InboundChains, capture: boolean): Listener[] {
-  return inbound.bound.map(({ inbound: port, chains }) => ({
-    name: `${port.bind}_${port.targetPort}`,
-    ...listenOn(input, port.bind, port.targetPort),
-    trafficDirection: INBOUND,
-    listenerFiltersTimeout: detectionTimeout(input),
-    continueOnListenerFiltersTimeout: true,
-    ...(capture ? {} : { bindToPort: { value: true } }),
-    filterChains: [...chains],
-    listenerFilters: inspectors(chains),
-  }));
+function boundListeners(input: GenerateInput, inbound: InboundChains): Listener[] {
+  const accessLog = listenerAccessLogs(input.ctx);
+  return inbound.bound.map(({ inbound: { bind, targetPort }, chains }) => {
+    const filters = inspectors(chains);
+    return {
+      name: listenerName(bind, targetPort),
+      ...listenOn(input, bind, targetPort),
+      trafficDirection: INBOUND,
+      listenerFiltersTimeout: detectionTimeout(input),
+      continueOnListenerFiltersTimeout: true,
+      ...perSocketEvent(input),
+      ...(accessLog.length > 0 ? { accessLog } : {}),
+      filterChains: [...chains],
+      ...(filters.length > 0 ? { listenerFilters: filters } : {}),
+    };
+  });
 }
 
 /** TPROXY keeps the client's address on the way to the application. */

@@ -7,7 +7,8 @@ import { joinRepeated } from "../../encode/join.ts";
 import { statefulSession } from "../../filters/stateful-session.ts";
 import { catchAllVirtualHost, type VirtualHost } from "../../routing/default-routes.ts";
 import { bracketed, hostDomains } from "../../routing/domains.ts";
-import type { EgressScope, ProxyScope } from "../../scope/proxy-scope.ts";
+import type { EgressScope } from "../../scope/egress-hosts.ts";
+import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { serviceAddresses } from "../../scope/service-address.ts";
 import type { GenerateInput } from "../generator.ts";
 import { type HostRoutes, hostRoutesAt } from "./host-routes.ts";
@@ -31,7 +32,7 @@ interface NamedHost {
 export class SidecarRoutes {
   private readonly input: GenerateInput;
   private readonly scope: ProxyScope;
-  private readonly byPort = new Map<number, readonly NamedHost[]>();
+  private readonly byPort = new Map<string, readonly NamedHost[]>();
 
   constructor(input: GenerateInput, scope: ProxyScope) {
     this.input = input;
@@ -39,14 +40,14 @@ export class SidecarRoutes {
   }
 
   /**
-   * The serialized configuration named `80`, or `host:80` for a listener that detects HTTP at one service's address.
-   * Undefined for a name that no listener has.
+   * The serialized configuration named `80`, `host:80` for a listener that detects HTTP at one service's address, `http_proxy`
+   * for one that applications use as their proxy, or `unix://path`. Undefined for a name that no listener has.
    */
   config(name: string): Uint8Array | undefined {
     const parsed = parseRouteName(name);
     if (!parsed) return undefined;
     const catchAll = encodedCatchAll(this.scope, this.input.view);
-    const hosts = this.hostsAt(parsed.port);
+    const hosts = this.hostsAt(name, parsed.port);
     if (parsed.hostname === "") {
       return this.join(name, [...hosts.map((h) => this.encoded(h, h.domains)), catchAll]);
     }
@@ -54,12 +55,16 @@ export class SidecarRoutes {
     return this.join(name, [own ? this.encoded(own, ["*"]) : catchAll]);
   }
 
-  private hostsAt(port: number): readonly NamedHost[] {
-    let hosts = this.byPort.get(port);
+  private hostsAt(name: string, port: number): readonly NamedHost[] {
+    const key = port === 0 ? name : String(port);
+    let hosts = this.byPort.get(key);
     if (!hosts) {
-      const egress = egressFor(this.scope, port);
-      hosts = namedHosts(hostRoutesAt(port, this.input, this.scope, egress), this.input);
-      this.byPort.set(port, hosts);
+      const egress = egressFor(this.scope, name, port);
+      // Clients of a proxy name the port that they mean.
+      const all = port === 0 || egress?.port?.protocol === "HTTP_PROXY";
+      const routes = egress ? hostRoutesAt(all ? 0 : port, this.input, this.scope, egress) : [];
+      hosts = namedHosts(routes, all, this.input);
+      this.byPort.set(key, hosts);
     }
     return hosts;
   }
@@ -90,29 +95,28 @@ const hostFragments = new Fragments<Uint8Array>();
 const catchAlls = new Map<string, Uint8Array>();
 
 function encodedCatchAll(scope: ProxyScope, view: ProxyView): Uint8Array {
-  const key = `${scope.outboundPolicy} ${view.istioFilters}`;
+  const { outboundPolicy, egressProxy } = scope;
+  const key = `${outboundPolicy} ${egressProxy} ${view.istioFilters}`;
   let bytes = catchAlls.get(key);
   if (!bytes) {
-    bytes = VirtualHostCodec.encode(virtualHostFor(view, catchAllVirtualHost(scope.outboundPolicy))).finish();
+    const host = virtualHostFor(view, catchAllVirtualHost(outboundPolicy, egressProxy));
+    bytes = VirtualHostCodec.encode(host).finish();
     catchAlls.set(key, bytes);
   }
   return bytes;
 }
 
 function parseRouteName(name: string): { hostname: string; port: number } | undefined {
-  if (name === "http_proxy") return { hostname: "", port: 0 };
+  if (name === "http_proxy" || name.startsWith("unix://")) return { hostname: "", port: 0 };
   const at = name.lastIndexOf(":");
   const port = Number(name.slice(at + 1));
   if (!Number.isInteger(port) || port <= 0) return undefined;
   return { hostname: at < 0 ? "" : name.slice(0, at), port };
 }
 
-/** The egress listener on the port, else the one that captures everything. */
-function egressFor(scope: ProxyScope, port: number): EgressScope {
-  return (
-    scope.egress.find((e) => e.listener?.port?.number === port) ??
-    scope.egress.find((e) => e.listener === null) ?? { listener: null, services: [], virtualServices: [] }
-  );
+/** The egress listener on the port or Unix socket, else the one for every port. */
+function egressFor({ egress }: ProxyScope, name: string, port: number): EgressScope | undefined {
+  return egress.find((e) => !e.port || (e.port.port === port && (port !== 0 || e.bind === name)));
 }
 
 interface HostNames {
@@ -131,8 +135,8 @@ function namesOf(service: ServiceRecord, { ctx, view }: GenerateInput): HostName
   }));
 }
 
-/** Virtual hosts with each domain once: the first that asks for one has it. */
-function namedHosts(all: readonly HostRoutes[], input: GenerateInput): NamedHost[] {
+/** Virtual hosts with each domain once: the first that asks for one has it. `ports`: domains name the port. */
+function namedHosts(all: readonly HostRoutes[], ports: boolean, input: GenerateInput): NamedHost[] {
   const known = new Set<string>();
   for (const r of all) for (const service of r.services) known.add(service.hostname);
   const names = new Set<string>();
@@ -146,7 +150,8 @@ function namedHosts(all: readonly HostRoutes[], input: GenerateInput): NamedHost
       ? namesOf(service, input)
       : { full: [bracketed(hostname)], short: [], addresses: [] };
     const domains: string[] = [];
-    const take = (domain: string): void => {
+    const take = (name: string): void => {
+      const domain = ports ? `${name}:${source.port}` : name;
       if (taken.has(domain)) return;
       taken.add(domain);
       domains.push(domain);

@@ -186,9 +186,12 @@ test("a Sidecar's ingress replaces what services say, and may send elsewhere", (
   });
 });
 
-test("without interception there are no virtual listeners", () => {
-  const listeners = show(meshOf([served("HTTP")]), "LDS", { ...WORKLOAD, metadata: { INTERCEPTION_MODE: "NONE" } });
-  assert.equal(listeners.virtualInbound, undefined);
-  assert.equal(listeners.virtualOutbound, undefined);
-  assertLike(listeners["0.0.0.0_80"], { bindToPort: true });
+test("without interception there are no virtual listeners, and what is let out listens on the host itself", () => {
+  const none = { ...WORKLOAD, metadata: { INTERCEPTION_MODE: "NONE" } };
+  const mesh = meshOf([served("HTTP")]);
+  const listeners = show(mesh, "LDS", none);
+  assert.deepEqual(Object.keys(listeners), ["127.0.0.1_80"]);
+  assertLike(listeners["127.0.0.1_80"], { bindToPort: undefined, defaultFilterChain: undefined });
+  // The application has its ports for itself.
+  assert.equal(show(mesh, "CDS", none)["inbound|80||"], undefined);
 });
