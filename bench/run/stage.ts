@@ -73,14 +73,16 @@ export class Stage {
     return ++this.serials;
   }
 
-  /** Ends the server as a crash would; `between` runs while there is none. */
+  /**
+   * Ends the server as a crash would; `between` runs while there is none. The next one has another port: somebody else could
+   * have taken the old one meanwhile.
+   */
   async restartServer(between: () => void): Promise<void> {
-    const { grpc } = this.current;
     await this.client.tell({ tag: "expect-ends" });
     this.memory.pause();
     await this.current.stop("SIGKILL");
     between();
-    this.current = await startServer({ ...serverOptions(this.mesh.folder, this.options), grpc });
+    this.current = await startServer(serverOptions(this.mesh.folder, this.options));
     this.memory.resume();
   }
 

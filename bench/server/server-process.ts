@@ -25,24 +25,22 @@ export interface ServerOptions {
   readonly folder: string;
   /** The compiled `src/main/main.ts` of the tree to measure. */
   readonly main?: string;
-  /** HOST:PORT for xDS; any free port when absent. */
-  readonly grpc?: string;
   /** For Node itself, such as --cpu-prof. */
   readonly nodeArgs?: readonly string[];
 }
 
 /** The entry of the tree that this benchmark belongs to. */
-export const OWN_MAIN: string = fileURLToPath(new URL("../../src/main/main.js", import.meta.url));
+const OWN_MAIN = fileURLToPath(new URL("../../src/main/main.js", import.meta.url));
 const PROBE = new URL("./probe.js", import.meta.url).href;
 const READY_TIMEOUT_MS = 120_000;
 const ANSWER_TIMEOUT_MS = 60_000;
 
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
-  const { folder, main = OWN_MAIN, grpc = "127.0.0.1:0", nodeArgs = [] } = options;
+  const { folder, main = OWN_MAIN, nodeArgs = [] } = options;
   const args = [
     ...[...nodeArgs, "--import", PROBE, main, "discovery", "--registries="],
     ...["--configDir", path.join(folder, "config"), "--meshConfig", path.join(folder, "mesh.yaml")],
-    ...["--grpcAddr", grpc, "--httpAddr", "127.0.0.1:0", "--monitoringAddr", "127.0.0.1:0"],
+    ...["--grpcAddr", "127.0.0.1:0", "--httpAddr", "127.0.0.1:0", "--monitoringAddr", "127.0.0.1:0"],
     ...["--secureGRPCAddr=", "--httpsAddr=", "--shutdownDuration", "0s", "--log_as_json"],
     // Connections of proxies, and each change, are no news here.
     ...["--log_output_level", "ads:warn"],
