@@ -1,7 +1,7 @@
 // From a proxy's identity and the registry to its ProxyView. Main thread, pure.
 import { canonicalJson } from "../../shared/canonical-json.ts";
 import { viewId } from "../../shared/ids.ts";
-import type { ProxyIdentity, ProxyViewRef } from "../../shared/model/proxy.ts";
+import type { Locality, ProxyIdentity, ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { IpFamilies, ProxyView, ViewMetadata } from "../../shared/model/view.ts";
 import type { Registry } from "../registry/registry.ts";
 import { mayHaveIngress } from "./sidecar-ingress.ts";
@@ -30,17 +30,18 @@ export interface PlannedView extends ProxyViewRef {
 export function buildView(proxy: ProxyIdentity, registry: Registry, hash: Hash): PlannedView {
   const { services } = registry;
   const serviceTargets = services.targetsAt(proxy.ipAddresses, proxy.namespace);
-  const nodeLabels = stringMap(proxy.node.metadata.LABELS);
-  const workloadLabels = services.labelsAt(proxy.ipAddresses, proxy.namespace);
+  const { ipAddresses, namespace } = proxy;
+  // A workload that stands behind no service is not known.
+  const workload = services.endpointAt(ipAddresses, namespace);
+  const { LABELS, STATIC_LABELS } = proxy.node.metadata;
   const metadata = viewMetadata(proxy);
   const view: ProxyView = {
     type: proxy.type,
     generator: proxy.generator,
     namespace: proxy.namespace,
     dnsDomain: proxy.dnsDomain,
-    labels: { ...nodeLabels, ...workloadLabels },
-    workloadLabels: workloadLabels ?? null,
-    locality: proxy.node.locality,
+    labels: workload ? { ...stringMap(STATIC_LABELS), ...workload.labels } : stringMap(LABELS),
+    locality: workload?.locality ? parseLocality(workload.locality) : proxy.node.locality,
     ipFamilies: families(proxy.ipAddresses),
     metadata,
     serviceTargets,
@@ -110,6 +111,12 @@ function viewMetadata(proxy: ProxyIdentity): ViewMetadata {
       proxyConfig !== null && typeof proxyConfig === "object" ? (proxyConfig as Record<string, unknown>) : null,
     flags,
   };
+}
+
+/** `region/zone/subzone` */
+function parseLocality(text: string): Locality {
+  const [region = "", zone = "", ...rest] = text.split("/");
+  return { region, zone, subZone: rest.join("/") };
 }
 
 /** Node metadata writes booleans as true, "true" or "1". */

@@ -154,7 +154,6 @@ function blank(view: ProxyView, { labels }: Relevance): ProxyView {
     namespace: view.namespace,
     dnsDomain: "",
     labels: Object.fromEntries(Object.entries(view.labels).filter(([label]) => labels.has(label))),
-    workloadLabels: null,
     locality: NO_LOCALITY,
     ipFamilies: NO_FAMILIES,
     metadata: NO_METADATA,

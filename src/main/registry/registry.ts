@@ -359,8 +359,8 @@ interface NamedKey {
 /** What a proxy at each address serves, and as what: all of a view that follows from endpoints. */
 function servedAt(endpoints: readonly EndpointRecord[]): Map<string, string> {
   const out = new Map<string, string>();
-  for (const { addresses, servicePortName, port, tlsMode, labels } of endpoints) {
-    const serves = `${servicePortName} ${port} ${tlsMode} ${JSON.stringify(labels)}`;
+  for (const { addresses, servicePortName, port, tlsMode, labels, locality } of endpoints) {
+    const serves = `${servicePortName} ${port} ${tlsMode} ${locality} ${JSON.stringify(labels)}`;
     for (const address of addresses) out.set(address, `${out.get(address) ?? ""}${serves}\n`);
   }
   return out;

@@ -145,15 +145,15 @@ export class ServiceIndex {
     return [...out.keys()].sort().map((k) => out.get(k)!);
   }
 
-  /** Labels of the workload at one of the addresses, from the endpoints there; undefined when none is known. */
-  labelsAt(addresses: readonly string[], namespace: string): Readonly<Record<string, string>> | undefined {
+  /** The endpoint at one of the addresses, of a service of the namespace; undefined when none is known. */
+  endpointAt(addresses: readonly string[], namespace: string): EndpointRecord | undefined {
     for (const address of addresses) {
       // In order, so that the answer doesn't depend on which service was there first.
       for (const id of [...(this.byAddress.get(address)?.keys() ?? [])].sort()) {
         const key = this.keys.get(id)!;
         if (key.namespace !== namespace) continue;
         const endpoint = this.endpointsOf(key).find((e) => e.addresses.includes(address));
-        if (endpoint) return endpoint.labels;
+        if (endpoint) return endpoint;
       }
     }
     return undefined;

@@ -59,10 +59,12 @@ export interface ProxyView {
   readonly namespace: string;
   /** Suffix of short names, such as `bookinfo.svc.cluster.local`. */
   readonly dnsDomain: string;
-  /** The workload's labels, those of its WorkloadEntry or pod over those of the node. */
+  /**
+   * The labels by which it is chosen: those of its WorkloadEntry or pod, if it stands behind a service, with the node's
+   * STATIC_LABELS; else the node's LABELS.
+   */
   readonly labels: Readonly<Record<string, string>>;
-  /** The labels of its WorkloadEntry or pod alone, by which telemetry names it; null where the node's are all there is. */
-  readonly workloadLabels: Readonly<Record<string, string>> | null;
+  /** Of its WorkloadEntry or pod, if it stands behind a service and has one, else what the node says. */
   readonly locality: Locality;
   readonly ipFamilies: IpFamilies;
   readonly metadata: ViewMetadata;

@@ -87,7 +87,9 @@ export function readEndpoints(buffer: SharedArrayBuffer): EndpointRecord[] {
       labels.set(labelsId, labelMap);
     }
     out[i] = {
-      addresses: text(EP_ADDRESSES).split(",").filter((address) => address !== ""),
+      addresses: text(EP_ADDRESSES)
+        .split(",")
+        .filter((address) => address !== ""),
       port: word(EP_PORT),
       servicePortName: text(EP_PORT_NAME),
       labels: labelMap,

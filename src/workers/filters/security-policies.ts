@@ -2,7 +2,6 @@
 import type { ProxyView } from "../../shared/model/view.ts";
 import type { PushContext } from "../context/push-context.ts";
 import type { ResourceSink } from "../encode/resource-sink.ts";
-import { workloadOf } from "../scope/workload-policies.ts";
 import { authorization } from "./authorization/authorization.ts";
 import type { PolicyProblem } from "./authorization/custom-action.ts";
 import { requestAuthentication } from "./jwt/jwt-filter.ts";
@@ -28,10 +27,9 @@ export function securityPolicies(
   view: ProxyView,
   direction: "inbound" | "gateway",
 ): SecurityPolicies {
-  const workload = workloadOf(view);
-  const http = authorization(ctx, workload, "http");
-  const tcp = authorization(ctx, workload, "tcp");
-  const tokens = requestAuthentication(ctx, workload, { clearRouteCache: direction === "gateway" });
+  const http = authorization(ctx, view, "http");
+  const tcp = authorization(ctx, view, "tcp");
+  const tokens = requestAuthentication(ctx, view, { clearRouteCache: direction === "gateway" });
   return {
     http: { custom: http.custom, authentication: tokens.filters, authorization: http.local },
     tcp: [...tcp.custom, ...tcp.local],

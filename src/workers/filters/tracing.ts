@@ -42,7 +42,7 @@ const DRY_RUN_TAGS: readonly CustomTag[] = [
 ];
 
 function serviceTags(view: ProxyView): CustomTag[] {
-  const labels = view.workloadLabels ?? view.labels;
+  const { labels } = view;
   const literal = (tag: string, value: string): CustomTag => ({ tag: `istio.${tag}`, literal: { value } });
   return [
     literal("canonical_revision", labels["service.istio.io/canonical-revision"] || "latest"),

@@ -17,11 +17,6 @@ export interface Targeted {
 /** What of a proxy decides about its policies. */
 export type Workload = Pick<ProxyView, "namespace" | "labels">;
 
-/** The workload of a proxy: by what is known of it in the mesh; only a proxy of which nothing is known speaks for itself. */
-export function workloadOf({ namespace, labels, workloadLabels }: ProxyView): Workload {
-  return { namespace, labels: workloadLabels ?? labels };
-}
-
 /** Names the Gateway of the Gateway API that a workload was made for. */
 const GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name";
 

@@ -65,7 +65,7 @@ function contents(registry: Registry): unknown {
     ),
     targets: ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map((ip) => [
       services.targetsAt([ip], "default"),
-      services.labelsAt([ip], "default") !== undefined,
+      services.endpointAt([ip], "default") !== undefined,
     ]),
   };
 }

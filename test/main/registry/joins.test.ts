@@ -228,7 +228,7 @@ test("what a proxy serves follows from its addresses", () => {
     ["sel.example.com:80->8080", "sel.example.com:90->90"],
   );
   assert.deepEqual(registry.services.targetsAt(["10.0.0.1"], "elsewhere"), []);
-  assert.deepEqual(registry.services.labelsAt(["10.0.0.1"], "default"), { app: "a" });
+  assert.deepEqual(registry.services.endpointAt(["10.0.0.1"], "default")?.labels, { app: "a" });
 });
 
 test("new mesh settings join everything again where defaults decide", () => {
@@ -261,6 +261,8 @@ test("proxies serve what their services say: new ports, and new ways behind them
   assert.deepEqual(moved(entry([{ ...http, protocol: "TCP" }], { ...plain, ports: { http: 8080 } })), ["10.0.0.1"]);
   assert.deepEqual(moved(entry([{ ...http, protocol: "TCP" }], { ...plain, labels: { app: "x" } })), ["10.0.0.1"]);
   assert.deepEqual(moved(entry([{ ...http, protocol: "TCP" }], { ...plain, labels: { app: "x" }, weight: 7 })), []);
+  const there = { ...plain, labels: { app: "x" }, locality: "r1/z1" };
+  assert.deepEqual(moved(entry([{ ...http, protocol: "TCP" }], there)), ["10.0.0.1"]);
 });
 
 test("labels at an address that two services name don't depend on which came first", () => {
@@ -276,7 +278,7 @@ test("labels at an address that two services name don't depend on which came fir
   const answers = [objects, [...objects].reverse()].map((order) => {
     const registry = testRegistry();
     for (const object of order) put(registry, object);
-    return registry.services.labelsAt(["10.0.0.1"], "default");
+    return registry.services.endpointAt(["10.0.0.1"], "default")?.labels;
   });
   assert.deepEqual(answers, [{ app: "one" }, { app: "one" }]);
 });

@@ -6,7 +6,6 @@ import { jwksHosts } from "../../filters/jwt/jwt-keys.ts";
 import { mergedGateway } from "../../scope/gateways.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { destinationHosts, virtualServicesFor } from "../../scope/virtual-services.ts";
-import { workloadOf } from "../../scope/workload-policies.ts";
 import type { GenerateInput } from "../generator.ts";
 
 /**
@@ -15,7 +14,7 @@ import type { GenerateInput } from "../generator.ts";
  */
 export function routedHosts({ ctx, view, viewId }: GenerateInput): ReadonlySet<string> | undefined {
   if (view.type === "sidecar" || !ctx.mesh.features.filterGatewayClusterConfig) return undefined;
-  const hosts = new Set([...authorizerHosts(ctx), ...jwksHosts(ctx, workloadOf(view))]);
+  const hosts = new Set([...authorizerHosts(ctx), ...jwksHosts(ctx, view)]);
   for (const gateway of mergedGateway(ctx, view, viewId).gateways) {
     for (const vs of virtualServicesFor(ctx, gateway, view.namespace)) {
       for (const host of destinationHosts(vs)) hosts.add(host);

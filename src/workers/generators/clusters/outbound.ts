@@ -103,7 +103,7 @@ function outboundCluster(target: Target): Cluster | undefined {
   if (keepsDraining(ctx, service)) {
     cluster.commonLbConfig = { ...cluster.commonLbConfig, overrideHostStatus: { statuses: OVERRIDE_STATUSES } };
   }
-  const http = httpOptions(port, policy, ctx.mesh.mesh.h2UpgradePolicy);
+  const http = httpOptions(port, policy, view.type === "sidecar", ctx.mesh.mesh.h2UpgradePolicy);
   const http2 = http?.explicitHttpConfig?.http2ProtocolOptions !== undefined;
   // TLS goes through such a router as it is.
   const upstream = target.sniDnat
@@ -226,11 +226,13 @@ function dynamicForwardProxy(name: string, target: Target): Cluster {
 function httpOptions(
   port: ServicePort,
   policy: ResolvedPolicy,
+  detects: boolean,
   meshUpgrade: string | undefined,
 ): HttpProtocolOptions | undefined {
   const http = policy.connectionPool?.http;
   if (isHttp2(port.protocol)) return { explicitHttpConfig: { http2ProtocolOptions: http2Options(http) } };
-  if (http?.useClientProtocol || port.protocol === "Unsupported") return downstreamProtocol();
+  // A router doesn't detect what comes, and so can't go by it.
+  if (http?.useClientProtocol || (detects && port.protocol === "Unsupported")) return downstreamProtocol();
   const upgrade = http?.h2UpgradePolicy ?? "DEFAULT";
   const wanted = upgrade === "UPGRADE" || (upgrade === "DEFAULT" && meshUpgrade === "UPGRADE");
   if (wanted && port.protocol === "HTTP") return { explicitHttpConfig: { http2ProtocolOptions: http2Options(http) } };

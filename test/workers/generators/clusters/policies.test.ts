@@ -213,3 +213,37 @@ test("only what goes through a sidecar has the clusters that pass traffic on", (
   ]);
   assert.deepEqual(names("router"), ["BlackHoleCluster", "outbound|80||a.example.com"]);
 });
+
+test("a port of an unknown protocol is spoken to as the client speaks, but not by a router, which doesn't detect it", () => {
+  const mesh = meshOf([host("a", { ports: [{ number: 80, name: "auto", protocol: "" }] })]);
+  const downstream = {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+      useDownstreamProtocolConfig: { httpProtocolOptions: {}, http2ProtocolOptions: {} },
+    },
+  };
+  assertLike(clusterOf(mesh, "a").typedExtensionProtocolOptions, downstream);
+  assertLike(clusterOf(mesh, "a", "", { type: "router" }), { typedExtensionProtocolOptions: undefined });
+});
+
+test("places are weighed where a rule distributes or fails over by name, the latter with outlier detection only", () => {
+  const weighs = (localityLbSetting: object, outlier: boolean): boolean => {
+    const trafficPolicy = {
+      loadBalancer: { localityLbSetting },
+      ...(outlier ? { outlierDetection: { consecutive5xxErrors: 3 } } : {}),
+    };
+    const rule = doc("DestinationRule", "r", { host: "a.example.com", trafficPolicy });
+    const { commonLbConfig } = clusterOf(meshOf([host("a"), rule]), "a");
+    return "localityWeightedLbConfig" in (commonLbConfig as object);
+  };
+  const distribute = [{ from: "r1/*", to: { "r2/*": 100 } }];
+  const failover = [{ from: "r1", to: "r2" }];
+  const cases: readonly (readonly [object, boolean, boolean])[] = [
+    [{ distribute }, false, true],
+    [{ failover }, true, true],
+    [{ failover }, false, false],
+    [{ failoverPriority: ["rack"] }, true, true],
+    [{ failoverPriority: ["rack"] }, false, false],
+    [{ enabled: true }, true, false],
+  ];
+  for (const [setting, outlier, expected] of cases) assert.equal(weighs(setting, outlier), expected);
+});
