@@ -19,36 +19,47 @@ export interface ResourceCacheOptions {
 /** Cost of an entry besides its bytes: keys, objects, hashes. */
 const ENTRY_OVERHEAD = 256;
 
+/** A set with the push version that it is good for. */
+interface Entry {
+  readonly version: string;
+  readonly set: ResourceSet;
+}
+
 /**
- * The cache's keys name the view, the type, the resource and the push version at which this last changed, so an entry
- * stays good for as long as nothing that it depends on changes, and is never looked up again afterwards.
+ * An entry is found by what was generated (view, type, resource) and by the push version at which this last changed: it
+ * stays good for as long as nothing that it depends on changes. The next version takes its place, since the last one is not asked
+ * for any more; a push that is still under way makes it again.
  */
 export class ResourceCache {
-  private readonly lru: LRUCache<string, ResourceSet>;
+  private readonly lru: LRUCache<string, Entry>;
   private hits = 0;
   private misses = 0;
   private evictions = 0;
 
   constructor(options: ResourceCacheOptions) {
-    this.lru = new LRUCache<string, ResourceSet>({
+    this.lru = new LRUCache<string, Entry>({
       max: options.maxEntries,
       maxSize: options.maxBytes,
-      sizeCalculation: (set) => set.resources.reduce((sum, r) => sum + r.bytes.byteLength, ENTRY_OVERHEAD),
+      sizeCalculation: ({ set }) => set.resources.reduce((sum, r) => sum + r.bytes.byteLength, ENTRY_OVERHEAD),
       dispose: (_set, _key, reason) => {
         if (reason === "evict") this.evictions++;
       },
     });
   }
 
-  get(key: string): ResourceSet | undefined {
-    const set = this.lru.get(key);
-    if (set) this.hits++;
-    else this.misses++;
-    return set;
+  /** The set of that version; undefined when there is none, or only of another version. */
+  get(key: string, version: string): ResourceSet | undefined {
+    const entry = this.lru.get(key);
+    if (entry?.version === version) {
+      this.hits++;
+      return entry.set;
+    }
+    this.misses++;
+    return undefined;
   }
 
-  set(key: string, set: ResourceSet): void {
-    this.lru.set(key, set);
+  set(key: string, version: string, set: ResourceSet): void {
+    this.lru.set(key, { version, set });
   }
 
   clear(): void {

@@ -1,4 +1,5 @@
 // Answers what the streams ask for: from the cache, from work already under way, or from the workers. Main thread.
+import { createHash } from "node:crypto";
 import { invariant } from "../../shared/assert.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { EncodedResource, ResourceSet, ResourceWant, WantPart } from "../../shared/model/resource.ts";
@@ -44,6 +45,8 @@ export interface ProviderOptions {
 
 /** Answers to lists of names that are remembered, so that equal lists get the same object. */
 const MAX_LISTS = 512;
+/** Lists of names that are longer than this are known by a hash. */
+const MAX_KEY = 256;
 const NO_NAMES: readonly string[] = [];
 
 /**
@@ -64,7 +67,8 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
   const namesKey = (names: readonly string[]): string => {
     let key = namesKeys.get(names);
     if (key === undefined) {
-      key = [...names].sort().join(",");
+      const all = [...names].sort().join(",");
+      key = all.length > MAX_KEY ? createHash("sha1").update(all).digest("base64") : all;
       namesKeys.set(names, key);
     }
     return key;
@@ -84,7 +88,8 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     return versions.facetsOf(view, type).map(({ ref, part, slice, affected }) => ({
       facet: ref,
       want: { type, names: null, ...(part ? { part } : {}), ...(slice ? { slice } : {}) },
-      key: `${ref.id}|${type}|${part ?? ""}|${slice ? `${slice.index}/${slice.of}` : ""}|${versionPart(snapshot, affected)}`,
+      key: `${ref.id}|${type}|${part ?? ""}|${slice ? `${slice.index}/${slice.of}` : ""}`,
+      version: versionPart(snapshot, affected),
       parts: null,
     }));
   }
@@ -126,37 +131,42 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     return {
       facet,
       want: { type, names },
-      key: `${facet.id}|${type}|${versionPart(snapshot, newest)}|${namesKey(names)}`,
+      key: `${facet.id}|${type}|${namesKey(names)}`,
+      version: versionPart(snapshot, newest),
       // Made when they are needed: most questions are answered by their key.
-      parts: () => names.map((name) => `${facet.id}|${type}|${versionPart(snapshot, affectedBy(name))}|${name}`),
+      parts: () =>
+        names.map((name) => ({
+          key: `${facet.id}|${type}||${name}`,
+          version: versionPart(snapshot, affectedBy(name)),
+        })),
     };
   }
 
   /** The answer without any work, or what is missing. */
   function lookUp(q: Question): { readonly set: ResourceSet } | { readonly missing: readonly string[] | null } {
     if (q.parts === null) {
-      const set = cache.get(q.key);
+      const set = cache.get(q.key, q.version);
       return set ? { set } : { missing: null };
     }
-    const known = lists.get(q.key);
+    const known = lists.get(idOf(q));
     if (known) return { set: known };
     const names = q.want.names!;
     const resources: EncodedResource[] = [];
     const missing: string[] = [];
     q.parts().forEach((part, i) => {
-      const one = cache.get(part);
+      const one = cache.get(part.key, part.version);
       if (one) resources.push(...one.resources);
       else missing.push(names[i]!);
     });
     if (missing.length > 0) return { missing };
-    return { set: remember(q.key, { type: q.want.type, resources }) };
+    return { set: remember(idOf(q), { type: q.want.type, resources }) };
   }
 
   /** Files what was generated, and gives the whole answer. */
   function accept(q: Question, generated: readonly GeneratedSet[]): ResourceSet {
     const fresh: ResourceSet = { type: q.want.type, resources: generated.flatMap(resourcesOf) };
     if (q.parts === null) {
-      cache.set(q.key, fresh);
+      cache.set(q.key, q.version, fresh);
       return fresh;
     }
     const byName = new Map(fresh.resources.map((r) => [r.name, r]));
@@ -165,15 +175,15 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
       const name = q.want.names![i]!;
       const resource = byName.get(name);
       if (resource) {
-        cache.set(part, { type: q.want.type, resources: [resource] });
+        cache.set(part.key, part.version, { type: q.want.type, resources: [resource] });
         resources.push(resource);
         return;
       }
-      const known = cache.get(part);
+      const known = cache.get(part.key, part.version);
       if (known) resources.push(...known.resources);
-      else cache.set(part, { type: q.want.type, resources: [] });
+      else cache.set(part.key, part.version, { type: q.want.type, resources: [] });
     });
-    return remember(q.key, { type: q.want.type, resources });
+    return remember(idOf(q), { type: q.want.type, resources });
   }
 
   async function generate(
@@ -216,7 +226,7 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
       const all = asked.length === 1 ? asked[0]! : asked.flat();
       for (let at = 0; at < all.length; at++) {
         const q = all[at]!;
-        const running = underWay.get(q.key);
+        const running = underWay.get(idOf(q));
         if (running) {
           answers[at] = running;
           waits = true;
@@ -229,8 +239,8 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
       for (const [facet, own] of byFacet(todo)) {
         const work = generate(snapshot, facet, own);
         own.forEach(({ q, at }, i) => {
-          const one = work.then((sets) => sets[i]!).finally(() => underWay.delete(q.key));
-          underWay.set(q.key, one);
+          const one = work.then((sets) => sets[i]!).finally(() => underWay.delete(idOf(q)));
+          underWay.set(idOf(q), one);
           answers[at] = one;
         });
       }
@@ -257,8 +267,15 @@ interface Question {
   readonly facet: ProxyViewRef;
   readonly want: ResourceWant;
   readonly key: string;
-  /** The cache's keys of the single resources; null for a type that is cached as a whole. */
-  readonly parts: (() => readonly string[]) | null;
+  /** The push version that last affected any of it. */
+  readonly version: string;
+  /** Where the single resources are cached; null for a type that is cached as a whole. */
+  readonly parts: (() => readonly { readonly key: string; readonly version: string }[]) | null;
+}
+
+/** Of a question about one state of the mesh. */
+function idOf({ key, version }: Question): string {
+  return `${version}|${key}`;
 }
 
 /** Types that depend on the same of a view are one task. */

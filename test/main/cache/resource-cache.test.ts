@@ -11,29 +11,40 @@ function set(bytes: number): ResourceSet {
 test("what was set is found, and reads are counted", () => {
   const cache = new ResourceCache({ maxEntries: 10, maxBytes: 1_000_000 });
   const one = set(10);
-  cache.set("a", one);
-  assert.equal(cache.get("a"), one);
-  assert.equal(cache.get("b"), undefined);
+  cache.set("a", "1", one);
+  assert.equal(cache.get("a", "1"), one);
+  assert.equal(cache.get("b", "1"), undefined);
   assert.deepEqual(cache.stats(), { entries: 1, bytes: 266, hits: 1, misses: 1, evictions: 0 });
 });
 
 test("the least recently used go first when entries or bytes are too many", () => {
   const cache = new ResourceCache({ maxEntries: 3, maxBytes: 1_000_000 });
-  for (const key of ["a", "b", "c"]) cache.set(key, set(1));
-  cache.get("a");
-  cache.set("d", set(1));
-  assert.equal(cache.get("b"), undefined);
-  assert.notEqual(cache.get("a"), undefined);
+  for (const key of ["a", "b", "c"]) cache.set(key, "1", set(1));
+  cache.get("a", "1");
+  cache.set("d", "1", set(1));
+  assert.equal(cache.get("b", "1"), undefined);
+  assert.notEqual(cache.get("a", "1"), undefined);
 
   const small = new ResourceCache({ maxEntries: 100, maxBytes: 2_000 });
-  for (let i = 0; i < 10; i++) small.set(String(i), set(500));
+  for (let i = 0; i < 10; i++) small.set(String(i), "1", set(500));
   assert.equal(small.stats().bytes <= 2_000, true);
   assert.equal(small.stats().evictions > 0, true);
 });
 
+test("the next version takes the place of the last, and neither is taken for the other", () => {
+  const cache = new ResourceCache({ maxEntries: 10, maxBytes: 1_000_000 });
+  const [one, two] = [set(10), set(20)];
+  cache.set("a", "1", one);
+  cache.set("a", "2", two);
+  assert.equal(cache.get("a", "2"), two);
+  assert.equal(cache.get("a", "1"), undefined);
+  assert.equal(cache.stats().entries, 1);
+  assert.equal(cache.stats().evictions, 0);
+});
+
 test("clear empties it", () => {
   const cache = new ResourceCache({ maxEntries: 3, maxBytes: 1_000 });
-  cache.set("a", set(1));
+  cache.set("a", "1", set(1));
   cache.clear();
   assert.equal(cache.stats().entries, 0);
 });
