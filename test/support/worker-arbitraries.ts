@@ -47,7 +47,7 @@ const endpoint = fc.record({
   address,
   labels: maybe(labels),
   locality: locality.map((text) => text || undefined),
-  network: fc.constantFrom(undefined, "n1"),
+  network: fc.constantFrom(undefined, "n1", "n2"),
   weight: fc.constantFrom(undefined, 3),
   serviceAccount: fc.constantFrom(undefined, "sa"),
 });
@@ -78,7 +78,13 @@ const serviceEntry = document(
 const workloadEntry = document(
   "WorkloadEntry",
   "networking",
-  fc.record({ address, labels, locality, serviceAccount: fc.constantFrom("sa", "sb") }),
+  fc.record({
+    address,
+    labels,
+    locality,
+    serviceAccount: fc.constantFrom("sa", "sb"),
+    network: fc.constantFrom(undefined, "n1", "n2"),
+  }),
 );
 
 const destination = fc.record({
@@ -168,7 +174,16 @@ const destinationRule = document(
 );
 
 const egress = fc.record({
-  hosts: fc.constantFrom(["./*"], ["*/*"], ["default/*"], ["*/*.example.com"], ["other/*", "./a.example.com"]),
+  hosts: fc.constantFrom(
+    ["./*"],
+    ["*/*"],
+    ["default/*"],
+    ["*/*.example.com"],
+    ["other/*", "./a.example.com"],
+    ["*/*", "~other/*"],
+  ),
+  bind: fc.constantFrom(undefined, undefined, "127.0.0.9", "0.0.0.0"),
+  captureMode: fc.constantFrom(undefined, undefined, "NONE", "IPTABLES"),
   port: fc.constantFrom(
     undefined,
     undefined,
@@ -188,10 +203,20 @@ const sidecar = document(
     egress: fc
       .uniqueArray(egress, { minLength: 1, maxLength: 2, selector: (e) => e.port?.number })
       .map((list) => list.sort((x, y) => (y.port?.number ?? 0) - (x.port?.number ?? 0))),
-    outboundTrafficPolicy: fc.constantFrom(undefined, { mode: "REGISTRY_ONLY" }),
-    ingress: fc.constantFrom(undefined, undefined, [
-      { port: { number: 8080, name: "http", protocol: "HTTP" }, defaultEndpoint: "127.0.0.1:80" },
-    ]),
+    outboundTrafficPolicy: fc.constantFrom(
+      undefined,
+      { mode: "REGISTRY_ONLY" },
+      { mode: "ALLOW_ANY", egressProxy: { host: "a.example.com", port: { number: 80 } } },
+    ),
+    ingress: fc.constantFrom(
+      undefined,
+      undefined,
+      [{ port: { number: 8080, name: "http", protocol: "HTTP" }, defaultEndpoint: "127.0.0.1:80" }],
+      [
+        { port: { number: 80, name: "http", protocol: "HTTP" }, defaultEndpoint: "0.0.0.0:80" },
+        { port: { number: 9000, name: "tcp", protocol: "TCP" }, captureMode: "NONE", bind: "10.0.0.1" },
+      ],
+    ),
   }),
 );
 
@@ -209,6 +234,7 @@ const server = fc.constantFrom(
   },
   { port: { number: 443, name: "tls", protocol: "TLS" }, hosts: ["b.example.com"], tls: { mode: "PASSTHROUGH" } },
   { port: { number: 9000, name: "tcp", protocol: "TCP" }, hosts: ["*"] },
+  { port: { number: 15443, name: "mesh", protocol: "TLS" }, hosts: ["*"], tls: { mode: "AUTO_PASSTHROUGH" } },
 );
 const gateway = document(
   "Gateway",

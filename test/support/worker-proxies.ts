@@ -1,7 +1,8 @@
 // Random proxies and mesh settings, and the names that proxies ask for in the meshes of worker-arbitraries.ts.
 import fc from "fast-check";
+import type { MeshSettings } from "../../src/shared/model/mesh.ts";
 import { HOSTS, labels, locality, NAMESPACES } from "./worker-arbitraries.ts";
-import type { ProxySpec } from "./worker-mesh.ts";
+import { meshSettings, type ProxySpec } from "./worker-mesh.ts";
 
 const IMAGE = fc.constantFrom(
   {},
@@ -15,6 +16,8 @@ const IMAGE = fc.constantFrom(
   { HTTP10: "1", IDLE_TIMEOUT: "30s", ISTIO_VERSION: "1.20.0" },
   { WORKLOAD_NAME: "w", OWNER: "o", PROXY_CONFIG: { concurrency: 2 } },
   { UNPRIVILEGED_POD: "true", REQUESTED_NETWORK_VIEW: "n1" },
+  { ENVOY_STATUS_PORT: "80", ENVOY_PROMETHEUS_PORT: "9000" },
+  { HTTP_PROXY_PORT: "15080", STATIC_LABELS: { app: "a" } },
 );
 
 /** Any proxy, also ones in namespaces that have nothing of their own. */
@@ -37,9 +40,24 @@ export const proxySpec: fc.Arbitrary<ProxySpec> = fc
     metadata: { ...network, ...(images.includes(0) ? a : {}), ...(images.includes(1) ? b : {}) },
   }));
 
+/** MeshNetworks: most meshes have one network. */
+const networks: fc.Arbitrary<MeshSettings["networks"]> = fc.constantFrom<MeshSettings["networks"]>(
+  {},
+  {},
+  { networks: { n1: { gateways: [{ address: "203.0.113.1", port: 15_443 }] } } },
+  {
+    networks: {
+      n1: { gateways: [{ address: "203.0.113.1", port: 15_443 }] },
+      n2: { gateways: ["203.0.113.2", "203.0.113.3"].map((address) => ({ address, port: 15_443 })) },
+    },
+  },
+);
+
 /** What sidecars and routers may ask for by name in these meshes. */
 export const EDS_NAMES: readonly string[] = HOSTS.flatMap((h) =>
-  [80, 443, 9000, 7000].flatMap((p) => ["", "v1", "v2"].map((subset) => `outbound|${p}|${subset}|${h}`)),
+  [80, 443, 9000, 7000].flatMap((p) =>
+    ["", "v1", "v2"].flatMap((subset) => [`outbound|${p}|${subset}|${h}`, `outbound_.${p}_.${subset}_.${h}`]),
+  ),
 );
 export const RDS_NAMES: readonly string[] = [
   ...["80", "443", "7000", "9000", "http_proxy", "http.80", "https.443.https.one.default"],
@@ -47,7 +65,7 @@ export const RDS_NAMES: readonly string[] = [
 ];
 
 /** MeshConfigs that change what is generated. */
-export const meshConfig: fc.Arbitrary<string> = fc.constantFrom(
+const meshConfig: fc.Arbitrary<string> = fc.constantFrom(
   "",
   "",
   "accessLogFile: /dev/stdout",
@@ -61,3 +79,8 @@ export const meshConfig: fc.Arbitrary<string> = fc.constantFrom(
   "defaultHttpRetryPolicy: {attempts: 0}",
   "extensionProviders: [{name: authz, envoyExtAuthzHttp: {service: b.example.com, port: 80}}]",
 );
+
+/** Settings of a mesh. */
+export const settings: fc.Arbitrary<MeshSettings> = fc
+  .tuple(meshConfig, networks)
+  .map(([config, given]) => ({ ...meshSettings(config), networks: given }));

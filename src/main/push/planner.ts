@@ -13,7 +13,7 @@ import {
   type ServiceKey,
 } from "../../shared/model/push-request.ts";
 import type { ProxyView } from "../../shared/model/view.ts";
-import { subsetKey } from "../../shared/names/cluster-name.ts";
+import { sniName, subsetKey } from "../../shared/names/cluster-name.ts";
 import { MESH_GATEWAY } from "../../shared/names/gateway.ts";
 import { type Labels, labelsMatch } from "../../shared/names/labels.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
@@ -21,6 +21,7 @@ import type { Registry } from "../registry/registry.ts";
 import type { AffectedNames, Planner, ViewPlan } from "./contracts.ts";
 import { ALL_TYPES, SERVICE_TYPES, typesOfKind } from "./dependencies.ts";
 import { partsTouched } from "./parts.ts";
+import { PassingGateways } from "./passing-gateways.ts";
 import { buildView, type Hash, type PlannedView } from "./proxy-view.ts";
 import { RelevanceIndex } from "./relevance.ts";
 import type { AffectedVersions, ViewFacet } from "./resource-provider.ts";
@@ -62,6 +63,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private readonly viewFacets = new WeakMap<ProxyViewRef, ViewFacets>();
   private readonly relevance: RelevanceIndex;
   private readonly ingress = new IngressNamespaces();
+  private readonly passing = new PassingGateways();
   /** The view of each connected proxy, until its workload or the mesh changes. */
   private proxies = new WeakMap<ProxyIdentity, PlannedView>();
   private known = new WeakMap<ProxyIdentity, number>();
@@ -89,6 +91,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
     this.plans = new Map();
     this.lastRequest = undefined;
     this.relevance.update(this.registry, change?.mesh ? undefined : change);
+    this.passing.update(this.registry, change?.mesh ? undefined : change);
     const ingressMoved = this.ingress.update(this.registry, change?.mesh ? undefined : change);
     if (!change || change.mesh) {
       this.forgetViews();
@@ -265,7 +268,10 @@ export class MeshPlanner implements Planner, AffectedVersions {
       const subsets = this.relevance.rules.subsetsOf(key.hostname);
       for (const service of this.registry.services.services(key)) {
         for (const port of service.ports) {
-          for (const subset of subsets) names.add(subsetKey("outbound", subset, key.hostname, port.port));
+          for (const subset of subsets) {
+            names.add(subsetKey("outbound", subset, key.hostname, port.port));
+            if (this.passing.any()) names.add(sniName("outbound", subset, key.hostname, port.port));
+          }
         }
       }
     }

@@ -32,7 +32,7 @@ function proxy(type: "sidecar" | "router", ip: string, namespace: string, labels
   return identityOf({
     id: `${type}~${ip}~p.${namespace}~${namespace}.svc.cluster.local`,
     cluster: "p",
-    metadata: { LABELS: labels, ISTIO_VERSION: "1.32.0", NAMESPACE: namespace },
+    metadata: { LABELS: labels, ISTIO_VERSION: "1.32.0", NAMESPACE: namespace, NETWORK: "n1" },
     locality: { region: "", zone: "", subZone: "" },
     extensions: null,
     userAgentName: "envoy",
@@ -63,6 +63,13 @@ const trafficPolicy = fc.constantFrom(
 );
 const address = fc.constantFrom("10.0.0.1", "10.0.0.2", "10.0.0.9");
 const app = fc.constantFrom({ app: "a" }, { app: "b" });
+/** Where a workload is, and whether it speaks mTLS: without that, no gateway leads to it. */
+const place = fc.constantFrom(
+  {},
+  { network: "n1", serviceAccount: "sa" },
+  { network: "n2", serviceAccount: "sa" },
+  { network: "n2", serviceAccount: "sa", locality: "r1/z1" },
+);
 /** Who sees an object: as the mesh says, only its namespace, all, or one other. */
 const visible = fc.constantFrom({}, { exportTo: ["."] }, { exportTo: ["*"] }, { exportTo: ["other"] });
 const selector = fc.option(
@@ -93,8 +100,8 @@ const object: fc.Arbitrary<MeshObject> = fc.oneof(
         { namespace: r.namespace },
       ),
     ),
-  fc.record({ name, namespace, address, labels: app }).map((r) => ({
-    ...workloadEntry(r.name, r.address, r.labels),
+  fc.record({ name, namespace, address, labels: app, place }).map((r) => ({
+    ...workloadEntry(r.name, r.address, r.labels, r.place),
     meta: meta(r.name, { namespace: r.namespace }),
   })),
   fc.record({ name, namespace, host, gateway: fc.boolean(), header: fc.constantFrom("1", "2"), visible }).map((r) =>
@@ -131,15 +138,41 @@ const object: fc.Arbitrary<MeshObject> = fc.oneof(
         { namespace: r.namespace },
       ),
     ),
-  fc.record({ port: fc.constantFrom(80, 8080), hosts: host }).map((r) =>
+  fc.record({ port: fc.constantFrom(80, 8080), hosts: host, passes: fc.boolean() }).map((r) =>
     config("Gateway", "gw", {
       selector: { istio: "ingressgateway" },
-      servers: [{ port: { number: r.port, name: "http", protocol: "HTTP" }, hosts: [r.hosts] }],
+      servers: [
+        { port: { number: r.port, name: "http", protocol: "HTTP" }, hosts: [r.hosts] },
+        ...(r.passes
+          ? [{ port: { number: 15443, name: "tls", protocol: "TLS" }, hosts: ["*"], tls: { mode: "AUTO_PASSTHROUGH" } }]
+          : []),
+      ],
     }),
   ),
   fc
-    .record({ namespace, egress: fc.constantFrom("./*", "*/*", "default/*") })
-    .map((r) => config("Sidecar", "sc", { egress: [{ hosts: [r.egress] }] }, { namespace: r.namespace })),
+    .record({
+      namespace,
+      egress: fc.constantFrom(["./*"], ["*/*"], ["default/*"], ["./a.example.com"], ["*/*", "~other/*"]),
+      captureMode: fc.constantFrom("DEFAULT", "NONE"),
+      ingress: fc.constantFrom(
+        undefined,
+        { defaultEndpoint: "127.0.0.1:81" },
+        { bind: "10.0.0.8", captureMode: "NONE" },
+      ),
+      labels: fc.option(app, { nil: undefined }),
+    })
+    .map((r) =>
+      config(
+        "Sidecar",
+        "sc",
+        {
+          ...(r.labels ? { workloadSelector: { labels: r.labels } } : {}),
+          egress: [{ hosts: r.egress, captureMode: r.captureMode }],
+          ...(r.ingress ? { ingress: [{ port: { number: 80, name: "http", protocol: "HTTP" }, ...r.ingress }] } : {}),
+        },
+        { namespace: r.namespace },
+      ),
+    ),
   fc
     .record({ name, namespace, mode: fc.constantFrom("STRICT", "PERMISSIVE", "DISABLE"), selector })
     .map((r) =>
@@ -194,9 +227,18 @@ const object: fc.Arbitrary<MeshObject> = fc.oneof(
         { namespace: r.namespace },
       ),
     ),
-  fc
-    .record({ name, headless: fc.boolean(), labels: app })
-    .map((r) => kubeService(r.name, { clusterIPs: [r.headless ? "None" : "10.96.0.1"], selector: r.labels })),
+  fc.record({ name, headless: fc.boolean(), labels: app, gateway: fc.boolean() }).map((r) =>
+    kubeService(r.name, {
+      clusterIPs: [r.headless ? "None" : "10.96.0.1"],
+      selector: r.labels,
+      ...(r.gateway
+        ? {
+            meta: meta(r.name, { labels: { "topology.istio.io/network": "n2" } }),
+            loadBalancerAddresses: ["203.0.113.1"],
+          }
+        : {}),
+    }),
+  ),
   fc
     .record({ name, service: name, address, pod: name, ready: fc.boolean() })
     .map((r) =>
@@ -276,7 +318,7 @@ class Pipeline {
         { type: "CDS", names: null },
         { type: "LDS", names: null },
       ]);
-      const clusters = whole[0]!.resources.map((r) => r.name).filter((n) => n.startsWith("outbound|"));
+      const clusters = whole[0]!.resources.map((r) => r.name).filter((n) => n.startsWith("outbound"));
       const named = await this.provider.fetch(snapshot, view, [
         { type: "EDS", names: clusters.sort() },
         { type: "RDS", names: ["80", "90", "http.80", "http.8080"] },

@@ -6,9 +6,9 @@ import fc from "fast-check";
 import { assertLike, doc, HTTP_80, host, meshOf, show, to } from "../../support/worker-behaviour.ts";
 import type { Json } from "../../support/worker-json.ts";
 import { decoded, edsNames, routeNames } from "../../support/worker-json.ts";
-import { meshSettings, WorkerMesh } from "../../support/worker-mesh.ts";
+import { WorkerMesh } from "../../support/worker-mesh.ts";
 import { meshObjects } from "../../support/worker-objects.ts";
-import { meshConfig, proxySpec } from "../../support/worker-proxies.ts";
+import { proxySpec, settings } from "../../support/worker-proxies.ts";
 
 /** MIZZEN_TEST_RUNS=3000 looks harder. */
 const RUNS = Number(process.env.MIZZEN_TEST_RUNS ?? 150);
@@ -52,8 +52,8 @@ function assertWeights(value: unknown): void {
 
 test("listeners have each match and each address once", () => {
   fc.assert(
-    fc.property(meshObjects, meshConfig, proxySpec, (objects, config, spec) => {
-      const mesh = new WorkerMesh(objects.flat(), meshSettings(config));
+    fc.property(meshObjects, settings, proxySpec, (objects, config, spec) => {
+      const mesh = new WorkerMesh(objects.flat(), config);
       const listeners = show(mesh, "LDS", spec);
       const addresses = Object.values(listeners).map((l) => JSON.stringify(l.address));
       assert.equal(new Set(addresses).size, addresses.length, addresses.join());
@@ -66,8 +66,8 @@ test("listeners have each match and each address once", () => {
 
 test("priorities start at zero without gaps, and weights are never zero", () => {
   fc.assert(
-    fc.property(meshObjects, meshConfig, proxySpec, (objects, config, spec) => {
-      const mesh = new WorkerMesh(objects.flat(), meshSettings(config));
+    fc.property(meshObjects, settings, proxySpec, (objects, config, spec) => {
+      const mesh = new WorkerMesh(objects.flat(), config);
       const clusters = show(mesh, "CDS", spec);
       const assignments = [
         ...Object.values(show(mesh, "EDS", spec, edsNames(clusters))),

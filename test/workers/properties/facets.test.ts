@@ -2,16 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import {
-  generateFor,
-  meshSettings,
-  objectsOf,
-  type ProxySpec,
-  type Resources,
-  WorkerMesh,
-} from "../../support/worker-mesh.ts";
+import { generateFor, objectsOf, type ProxySpec, type Resources, WorkerMesh } from "../../support/worker-mesh.ts";
 import { BASE, meshObjects } from "../../support/worker-objects.ts";
-import { EDS_NAMES, meshConfig, proxySpec, RDS_NAMES } from "../../support/worker-proxies.ts";
+import { EDS_NAMES, proxySpec, RDS_NAMES, settings } from "../../support/worker-proxies.ts";
 
 /** MIZZEN_TEST_RUNS=3000 looks harder. */
 const RUNS = Number(process.env.MIZZEN_TEST_RUNS ?? 150);
@@ -49,10 +42,10 @@ test("what facets give, put together, is what the whole view gives", () => {
   fc.assert(
     fc.property(
       meshObjects,
-      meshConfig,
+      settings,
       fc.array(proxySpec, { minLength: 2, maxLength: 5 }),
       (objects, config, proxies) => {
-        const mesh = new WorkerMesh(objects.flat(), meshSettings(config));
+        const mesh = new WorkerMesh(objects.flat(), config);
         checkSharing(mesh, proxies);
       },
     ),

@@ -4,9 +4,9 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { DOCUMENTS } from "../../support/worker-arbitraries.ts";
 import { decoded, edsNames, routeNames } from "../../support/worker-json.ts";
-import { generateFor, meshSettings, WorkerMesh } from "../../support/worker-mesh.ts";
+import { generateFor, WorkerMesh } from "../../support/worker-mesh.ts";
 import { meshObjects, validObjects } from "../../support/worker-objects.ts";
-import { EDS_NAMES, meshConfig, proxySpec, RDS_NAMES } from "../../support/worker-proxies.ts";
+import { EDS_NAMES, proxySpec, RDS_NAMES, settings } from "../../support/worker-proxies.ts";
 
 /** MIZZEN_TEST_RUNS=3000 looks harder. */
 const RUNS = Number(process.env.MIZZEN_TEST_RUNS ?? 100);
@@ -20,8 +20,8 @@ test("most of the random documents pass validation", () => {
 
 test("generators take every valid configuration, and their output decodes", () => {
   fc.assert(
-    fc.property(meshObjects, meshConfig, proxySpec, (objects, config, spec) => {
-      const mesh = new WorkerMesh(objects.flat(), meshSettings(config));
+    fc.property(meshObjects, settings, proxySpec, (objects, config, spec) => {
+      const mesh = new WorkerMesh(objects.flat(), config);
       const clusters = decoded("CDS", mesh.generate(spec, "CDS"));
       const listeners = decoded("LDS", mesh.generate(spec, "LDS"));
       for (const [name, cluster] of Object.entries(clusters)) assert.equal(cluster.name, name);

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { generateFor, meshSettings, objectsOf, type ProxySpec, WorkerMesh } from "../../support/worker-mesh.ts";
+import { generateFor, objectsOf, type ProxySpec, WorkerMesh } from "../../support/worker-mesh.ts";
 import { BASE, meshObjects } from "../../support/worker-objects.ts";
-import { EDS_NAMES, meshConfig, proxySpec, RDS_NAMES } from "../../support/worker-proxies.ts";
+import { EDS_NAMES, proxySpec, RDS_NAMES, settings } from "../../support/worker-proxies.ts";
 
 /** MIZZEN_TEST_RUNS=3000 looks harder. */
 const RUNS = Number(process.env.MIZZEN_TEST_RUNS ?? 100);
@@ -28,7 +28,7 @@ const steps = fc.array(
     ),
     /** Which of the objects that were there before go. */
     removes: fc.array(fc.nat(20), { maxLength: 2 }),
-    config: fc.option(meshConfig, { nil: undefined, freq: 4 }),
+    config: fc.option(settings, { nil: undefined, freq: 4 }),
     asked: fc.boolean(),
   }),
   { minLength: 2, maxLength: 8 },
@@ -46,7 +46,7 @@ test("incremental is as from scratch", () => {
       for (const { upserts, removes, config, asked } of history) {
         const gone = removes.flatMap((i) => applied[i] ?? []).filter((o) => !upserts.includes(o));
         mesh.apply(upserts, gone);
-        if (config !== undefined) mesh.setMesh(meshSettings(config));
+        if (config !== undefined) mesh.setMesh(config);
         if (asked) look(mesh, proxies);
       }
       for (const spec of proxies) {
