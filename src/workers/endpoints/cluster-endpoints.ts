@@ -75,7 +75,6 @@ export function endpointOptions(ctx: PushContext, policy: ResolvedPolicy): LbEnd
     allowsMtls(ep) {
       // A rule that says what TLS to use leaves nothing to detect.
       if (tls) return tls.mode === "ISTIO_MUTUAL";
-      if (ctx.mesh.mesh.enableAutoMtls === false) return false;
       const mtls = workloadMtls(ctx, ep.namespace, ep.labels);
       return (mtls.ports.get(ep.port) ?? mtls.mode) !== "DISABLE";
     },

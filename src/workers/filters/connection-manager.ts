@@ -4,8 +4,10 @@ import type { ProxyView } from "../../shared/model/view.ts";
 import type { PushContext } from "../context/push-context.ts";
 import { prefixRange } from "../encode/prefix-range.ts";
 import { any, parseDuration, ZERO_DURATION } from "../encode/values.ts";
+import { connectionSettings } from "./connection-settings.ts";
 import type { NamedFilter } from "./peer-metadata.ts";
-import { tracing } from "./tracing.ts";
+import { proxyHeaders } from "./proxy-headers.ts";
+import { proxyConfigOf, tracing } from "./tracing.ts";
 
 export type ConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.IHttpConnectionManager;
 
@@ -49,6 +51,8 @@ export function connectionManager(ctx: PushContext, view: ProxyView, options: Co
     const internal = internalAddresses(ctx);
     if (internal) manager.internalAddressConfig = internal;
   }
+  const config = proxyConfigOf(ctx, view);
+  Object.assign(manager, connectionSettings(config, manager), proxyHeaders(config, manager));
   const idle = parseDuration(goDuration(view.metadata.idleTimeout));
   if (idle) manager.commonHttpProtocolOptions = { ...manager.commonHttpProtocolOptions, idleTimeout: idle };
   if (features.http10 || view.metadata.http10) {

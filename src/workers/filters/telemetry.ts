@@ -107,7 +107,7 @@ export function tcpStatsFilters(ctx: PushContext, view: ProxyView, direction: Di
       typedConfig: any(
         "stats.PluginConfig",
         PluginConfig,
-        direction === "gateway" ? { disableHostHeaderFallback: true } : {},
+        direction === "outbound" ? {} : { disableHostHeaderFallback: true },
       ),
     },
   ];

@@ -131,13 +131,24 @@ export const RAW_BUFFER_SOCKET: TransportSocket = {
 /** TLS that a DestinationRule asks for towards a server outside of the mesh: SIMPLE or MUTUAL. */
 export function originatedTls(
   tls: Networking_ClientTLSSettings,
-  options: { readonly http2: boolean; readonly identities: readonly string[] },
+  options: {
+    readonly http2: boolean;
+    readonly identities: readonly string[];
+    /** Of the mesh's tlsDefaults. */
+    readonly curves: readonly string[];
+    readonly ciphers: readonly string[];
+  },
 ): envoy.extensions.transport_sockets.tls.v3.IUpstreamTlsContext {
   const names = tls.subjectAltNames?.length ? tls.subjectAltNames : options.identities;
   const sans = names.map((exact) => ({ exact }));
   const validation = sans.length > 0 ? { matchSubjectAltNames: sans } : {};
   const common: CommonTlsContext = {
-    tlsParams: { tlsMaximumProtocolVersion: TLS_V1_3, tlsMinimumProtocolVersion: TLS_V1_2 },
+    tlsParams: {
+      tlsMaximumProtocolVersion: TLS_V1_3,
+      tlsMinimumProtocolVersion: TLS_V1_2,
+      ...(options.curves.length > 0 ? { ecdhCurves: [...options.curves] } : {}),
+      ...(options.ciphers.length > 0 ? { cipherSuites: [...options.ciphers] } : {}),
+    },
   };
   if (options.http2) common.alpnProtocols = ["h2"];
   if (tls.credentialName) {

@@ -25,10 +25,11 @@ function fill(
   subset: string,
 ): string | undefined {
   if (!pattern) return undefined;
+  const kubernetes = service.registry === "Kubernetes";
   const [name = "", namespace = ""] = service.hostname.split(".");
   const values: Readonly<Record<string, string>> = {
-    "%SERVICE%": service.hostname.endsWith(".svc.cluster.local") ? `${name}.${namespace}` : service.hostname,
-    "%SERVICE_NAME%": name,
+    "%SERVICE%": kubernetes ? `${name}.${namespace}` : service.hostname,
+    "%SERVICE_NAME%": kubernetes ? name : service.hostname,
     "%SERVICE_FQDN%": service.hostname,
     "%SERVICE_PORT%": String(port.port),
     "%TARGET_PORT%": String(port.targetPort ?? port.port),

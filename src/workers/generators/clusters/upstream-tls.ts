@@ -32,7 +32,7 @@ export interface TlsInput {
 /** Sets the transport sockets, and gives what HTTP must do about names. */
 export function applyTls(cluster: Cluster, input: TlsInput): HttpProtocolOptions["upstreamHttpProtocolOptions"] {
   const { ctx, view, service, policy, sni } = input;
-  const mesh = view.istioFilters ? ALPN_MESH : ["istio"];
+  const mesh = view.istioFilters && ctx.mesh.features.metadataExchange ? ALPN_MESH : ["istio"];
   const alpn = input.http2 ? [...mesh, "h2"] : mesh;
   const tls = policy.tls;
   if (tls) {
@@ -45,7 +45,8 @@ export function applyTls(cluster: Cluster, input: TlsInput): HttpProtocolOptions
     // Credentials are for gateways, and for rules that say which workloads they are for.
     if (tls.credentialName && view.type !== "router" && !input.ruleHasSelector) return null;
     const identities = tls.mode === "MUTUAL" ? serverIdentities(ctx, service) : [];
-    cluster.transportSocket = clientTlsSocket(originatedTls(tls, { http2: input.http2, identities }));
+    const { ecdhCurves: curves = [], cipherSuites: ciphers = [] } = ctx.mesh.mesh.tlsDefaults ?? {};
+    cluster.transportSocket = clientTlsSocket(originatedTls(tls, { http2: input.http2, identities, curves, ciphers }));
     if (tls.sni) return null;
     // Without a name of its own the cluster takes the request's.
     return { autoSni: true, autoSanValidation: !tls.subjectAltNames?.length && !tls.insecureSkipVerify };

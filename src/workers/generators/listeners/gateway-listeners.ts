@@ -9,6 +9,7 @@ import { type ConnectionManager, connectionManager } from "../../filters/connect
 import { httpFilters } from "../../filters/http-filters.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { type NamedFilter, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { CLIENT_CERTIFICATES } from "../../filters/proxy-headers.ts";
 import { type SecurityPolicies, securityPolicies, warnOfProblems } from "../../filters/security-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
 import { accessLogs, httpStatsFilters, listenerAccessLogs } from "../../filters/telemetry.ts";
@@ -79,7 +80,12 @@ function chainsOf(
     if (server.server.tls?.mode === "AUTO_PASSTHROUGH") return autoPassthrough(input, scope, security, server);
     if (!endsTls(server.server)) return l4Chains(input, scope, security, server);
     const http = server.protocol === "HTTPS";
-    const socket = gatewayTlsSocket(server.server, !http, input.view.istioFilters);
+    const socket = gatewayTlsSocket(
+      server.server,
+      !http,
+      input.view.istioFilters && input.ctx.mesh.features.metadataExchange,
+      server.server.tls?.mode === "ISTIO_MUTUAL" ? undefined : input.ctx.mesh.mesh.tlsDefaults,
+    );
     const names = sniNames(server.hosts.map((h) => h.host));
     const exchange = server.server.tls?.mode === "ISTIO_MUTUAL" && !http ? metadataExchange(input) : [];
     const ended = http
@@ -109,14 +115,6 @@ function metadataExchange({ ctx, view }: GenerateInput): NamedFilter[] {
   return view.istioFilters && ctx.mesh.features.metadataExchange ? [TCP_METADATA_EXCHANGE] : [];
 }
 
-const CLIENT_CERT: Readonly<Record<string, number>> = {
-  SANITIZE: 0,
-  FORWARD_ONLY: 1,
-  APPEND_FORWARD: 2,
-  SANITIZE_SET: 3,
-  ALWAYS_FORWARD_ONLY: 4,
-};
-
 function manager(
   input: GenerateInput,
   security: SecurityPolicies,
@@ -128,7 +126,8 @@ function manager(
   const topology = proxyConfigOf(ctx, view).gatewayTopology;
   const accessLog = accessLogs(ctx, view, "http");
   const extra: ConnectionManager = {
-    forwardClientCertDetails: CLIENT_CERT[topology?.forwardClientCertDetails ?? ""] ?? CLIENT_CERT.SANITIZE_SET!,
+    forwardClientCertDetails:
+      CLIENT_CERTIFICATES[topology?.forwardClientCertDetails ?? "SANITIZE_SET"] ?? CLIENT_CERTIFICATES.SANITIZE_SET!,
     setCurrentClientCertDetails: { subject: { value: true }, cert: true, uri: true, dns: true },
     serverName: "istio-envoy",
     httpProtocolOptions: {},

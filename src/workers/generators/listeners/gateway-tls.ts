@@ -1,18 +1,26 @@
 // TLS of a gateway's servers, by mode and where the certificates are. Worker threads, pure.
 // https://istio.io/latest/docs/reference/config/networking/gateway/#ServerTLSSettings
 import type { envoy } from "../../../shared/gen/envoy.js";
-import type { Networking_Server, Networking_ServerTLSSettings } from "../../../shared/gen/istio.js";
+import type { Mesh_MeshConfig, Networking_Server, Networking_ServerTLSSettings } from "../../../shared/gen/istio.js";
 import { adsSecret, fileCertificate, fileRoots, serverTlsSocket, workloadSecrets } from "../../filters/tls-context.ts";
 
 type TransportSocket = envoy.config.core.v3.ITransportSocket;
 type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.ICommonTlsContext;
+
+/** What the mesh asks of TLS that is not its own mTLS: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig */
+export type TlsDefaults = NonNullable<Mesh_MeshConfig["tlsDefaults"]>;
 
 const ACCEPT_UNTRUSTED = 1;
 
 const VERSIONS: Readonly<Record<string, number>> = { TLSV1_0: 1, TLSV1_1: 2, TLSV1_2: 3, TLSV1_3: 4 };
 
 /** The socket of a server that ends TLS. `tcp` is true where what is inside isn't HTTP. */
-export function gatewayTlsSocket(server: Networking_Server, tcp: boolean, istioFilters: boolean): TransportSocket {
+export function gatewayTlsSocket(
+  server: Networking_Server,
+  tcp: boolean,
+  istioFilters: boolean,
+  defaults: TlsDefaults | undefined,
+): TransportSocket {
   const tls = server.tls!;
   const mutual = tls.mode === "MUTUAL" || tls.mode === "ISTIO_MUTUAL";
   const common: CommonTlsContext = {
@@ -22,7 +30,7 @@ export function gatewayTlsSocket(server: Networking_Server, tcp: boolean, istioF
         : ["h2", "http/1.1"],
     ...certificates(tls, mutual || tls.mode === "OPTIONAL_MUTUAL"),
   };
-  const params = tlsParams(tls);
+  const params = tlsParams(tls, defaults);
   if (params) common.tlsParams = params;
   return serverTlsSocket({ commonTlsContext: common, requireClientCertificate: { value: mutual } });
 }
@@ -81,14 +89,17 @@ function validationContext(
 
 function tlsParams(
   tls: Networking_ServerTLSSettings,
+  defaults: TlsDefaults | undefined,
 ): envoy.extensions.transport_sockets.tls.v3.ITlsParameters | undefined {
-  const min = VERSIONS[tls.minProtocolVersion ?? ""];
+  const min = VERSIONS[tls.minProtocolVersion ?? ""] ?? VERSIONS[defaults?.minProtocolVersion ?? ""];
   const max = VERSIONS[tls.maxProtocolVersion ?? ""];
-  if (!min && !max && !tls.cipherSuites?.length && !tls.ecdhCurves?.length) return undefined;
+  const ciphers = tls.cipherSuites?.length ? tls.cipherSuites : (defaults?.cipherSuites ?? []);
+  const curves = tls.ecdhCurves?.length ? tls.ecdhCurves : (defaults?.ecdhCurves ?? []);
+  if (!min && !max && ciphers.length === 0 && curves.length === 0) return undefined;
   return {
     ...(min ? { tlsMinimumProtocolVersion: min } : {}),
     ...(max ? { tlsMaximumProtocolVersion: max } : {}),
-    ...(tls.cipherSuites?.length ? { cipherSuites: [...tls.cipherSuites] } : {}),
-    ...(tls.ecdhCurves?.length ? { ecdhCurves: [...tls.ecdhCurves] } : {}),
+    ...(ciphers.length > 0 ? { cipherSuites: [...ciphers] } : {}),
+    ...(curves.length > 0 ? { ecdhCurves: [...curves] } : {}),
   };
 }

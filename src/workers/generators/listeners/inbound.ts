@@ -139,7 +139,8 @@ function chainsFor(
     if (target.config !== "") {
       chain.metadata = { filterMetadata: { istio: struct({ config: target.config }) } };
     }
-    if (tls) chain.transportSocket = gatewayTlsSocket({ tls }, true, input.view.istioFilters);
+    if (tls)
+      chain.transportSocket = gatewayTlsSocket({ tls }, true, input.view.istioFilters, input.ctx.mesh.mesh.tlsDefaults);
     else if (match.endsTls) chain.transportSocket = tlsSocket(input, match);
     const filters = match.http ? httpFilterChain(input, security, target) : tcpFilterChain(input, security, target);
     return chainOf(filters, chain);
@@ -153,7 +154,7 @@ function tlsSocket({ ctx, view }: GenerateInput, match: InboundMatch): envoy.con
     http: match.http,
     trustDomains: ctx.mesh.features.skipValidateTrustDomain ? [] : domains,
     metadata: view.metadata,
-    peerExchange: view.istioFilters,
+    peerExchange: view.istioFilters && ctx.mesh.features.metadataExchange,
     ...(mesh.meshMTLS?.minProtocolVersion === "TLSV1_3" ? { minVersion: 4 } : {}),
     ...(mesh.meshMTLS?.cipherSuites?.length ? { ciphers: mesh.meshMTLS.cipherSuites } : {}),
   });
