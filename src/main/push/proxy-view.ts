@@ -1,5 +1,6 @@
 // From a proxy's identity and the registry to its ProxyView. Main thread, pure.
 import { canonicalJson } from "../../shared/canonical-json.ts";
+import { formatSeconds, parseGoDurationNanos } from "../../shared/go-duration.ts";
 import { viewId } from "../../shared/ids.ts";
 import type { Locality, ProxyIdentity, ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { IpFamilies, ProxyView, ViewMetadata } from "../../shared/model/view.ts";
@@ -95,7 +96,9 @@ function viewMetadata(proxy: ProxyIdentity): ViewMetadata {
     dnsCapture: flag(m.DNS_CAPTURE),
     dnsAutoAllocate: flag(m.DNS_AUTO_ALLOCATE),
     http10: text(m.HTTP10) === "1",
-    idleTimeout: text(m.IDLE_TIMEOUT),
+    idleTimeout: duration(text(m.IDLE_TIMEOUT)),
+    inboundExactBalance: flag(m.INBOUND_LISTENER_EXACT_BALANCE),
+    outboundExactBalance: flag(m.OUTBOUND_LISTENER_EXACT_BALANCE),
     httpProxyPort: Number(m.HTTP_PROXY_PORT ?? 0) || 0,
     unprivilegedPod: flag(m.UNPRIVILEGED_POD),
     statusPort: Number(m.ENVOY_STATUS_PORT ?? 0) || 0,
@@ -117,6 +120,12 @@ function viewMetadata(proxy: ProxyIdentity): ViewMetadata {
 function parseLocality(text: string): Locality {
   const [region = "", zone = "", ...rest] = text.split("/");
   return { region, zone, subZone: rest.join("/") };
+}
+
+/** A duration of Go's as proto3-JSON has it; "" where it can't be read or makes no sense, as if there were none. */
+function duration(text: string): string {
+  const nanos = parseGoDurationNanos(text);
+  return nanos === undefined || nanos < 0n ? "" : formatSeconds(nanos);
 }
 
 /** Node metadata writes booleans as true, "true" or "1". */

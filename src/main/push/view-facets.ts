@@ -22,6 +22,8 @@ const NO_METADATA: ViewMetadata = {
   dnsAutoAllocate: false,
   http10: false,
   idleTimeout: "",
+  inboundExactBalance: false,
+  outboundExactBalance: false,
   httpProxyPort: 0,
   unprivilegedPod: false,
   statusPort: 0,
@@ -131,13 +133,23 @@ function clustersFacet(view: ProxyView, relevance: Relevance): ProxyView {
 /** Of listeners without HTTP: what has HTTP names the workload in its traces. */
 function listenersFacet(view: ProxyView, relevance: Relevance): ProxyView {
   const { interceptionMode, dnsCapture, unprivilegedPod, statusPort, prometheusPort } = view.metadata;
+  const { idleTimeout, outboundExactBalance } = view.metadata;
   return {
     ...blank(view, relevance),
     namespace: sharedNamespace(view, relevance),
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,
     addresses: view.addresses,
-    metadata: { ...NO_METADATA, interceptionMode, dnsCapture, unprivilegedPod, statusPort, prometheusPort },
+    metadata: {
+      ...NO_METADATA,
+      interceptionMode,
+      dnsCapture,
+      unprivilegedPod,
+      statusPort,
+      prometheusPort,
+      idleTimeout,
+      outboundExactBalance,
+    },
   };
 }
 

@@ -53,7 +53,7 @@ export function connectionManager(ctx: PushContext, view: ProxyView, options: Co
   }
   const config = proxyConfigOf(ctx, view);
   Object.assign(manager, connectionSettings(config, manager), proxyHeaders(config, manager));
-  const idle = parseDuration(goDuration(view.metadata.idleTimeout));
+  const idle = parseDuration(view.metadata.idleTimeout);
   if (idle) manager.commonHttpProtocolOptions = { ...manager.commonHttpProtocolOptions, idleTimeout: idle };
   if (features.http10 || view.metadata.http10) {
     manager.httpProtocolOptions = { ...manager.httpProtocolOptions, acceptHttp_10: true };
@@ -89,11 +89,6 @@ function internalAddresses(ctx: PushContext): ConnectionManager["internalAddress
     );
     return ranges.length > 0 ? { cidrRanges: ranges.sort().map(prefixRange) } : undefined;
   });
-}
-
-/** Node metadata may have a duration such as "30s" or "1m": seconds are all that it is used with. */
-function goDuration(text: string): string | undefined {
-  return /^\d+(\.\d+)?s$/.test(text) ? text : undefined;
 }
 
 /** https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ProxyPathNormalization */

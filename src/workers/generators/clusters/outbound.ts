@@ -9,6 +9,7 @@ import { endpointGroups, endpointOptions, keepsDraining } from "../../endpoints/
 import { localEndpoints } from "../../endpoints/locality-priority.ts";
 import { dnsCache, dnsLookupFamily } from "../../filters/dynamic-forward-proxy.ts";
 import { TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { outboundStatName } from "../../filters/stat-name.ts";
 import type { DestinationRule } from "../../scope/destination-rules.ts";
 import { localitySetting, zoneAwareSetting } from "../../scope/locality-setting.ts";
 import { policyFor, type ResolvedPolicy } from "../../scope/traffic-policy.ts";
@@ -33,7 +34,6 @@ import type { ClusterInput } from "./cluster-view.ts";
 import { applyConnectionPool, applyOutlierDetection, outlierErrors } from "./connection-pool.ts";
 import { applyLoadBalancer } from "./load-balancer.ts";
 import { applyProxyProtocol } from "./proxy-protocol.ts";
-import { outboundStatName } from "./stat-name.ts";
 import { applyTls } from "./upstream-tls.ts";
 
 const { CaresDnsResolverConfig } = envoy.extensions.network.dns_resolver.cares.v3;

@@ -5,14 +5,16 @@ import { hostsMatch, isSubsetOf } from "../../../shared/names/hostname.ts";
 import { prefixRange } from "../../encode/prefix-range.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { durationMs } from "../../encode/values.ts";
+import { accessLogs, listenerAccessLogs } from "../../filters/access-logs.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
+import { listenerBufferLimit } from "../../filters/connection-settings.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { type NamedFilter, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
 import { CLIENT_CERTIFICATES } from "../../filters/proxy-headers.ts";
 import { type SecurityPolicies, securityPolicies, warnOfProblems } from "../../filters/security-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
-import { accessLogs, httpStatsFilters, listenerAccessLogs } from "../../filters/telemetry.ts";
+import { httpStatsFilters } from "../../filters/telemetry.ts";
 import { proxyConfigOf } from "../../filters/tracing.ts";
 import { endsTls, type GatewayListener, type GatewayServer, mergedGateway } from "../../scope/gateways.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
@@ -31,7 +33,7 @@ import {
 } from "./filter-chain.ts";
 import { withoutClashes } from "./gateway-clashes.ts";
 import { gatewayTlsSocket } from "./gateway-tls.ts";
-import { listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
+import { exactBalance, listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
 import { routeDestinations } from "./network-filters.ts";
 
 /** ALPN of mesh mTLS, by which a router between networks knows it. */
@@ -51,8 +53,10 @@ function listener(input: GenerateInput, own: GatewayListener, chains: FilterChai
   const { ctx, view } = input;
   const bind = own.bind || wildcardAddress(view);
   const accessLog = listenerAccessLogs(ctx);
+  const config = proxyConfigOf(ctx, view);
+  const bufferLimit = listenerBufferLimit(config);
   const listenerFilters: ListenerFilter[] = [];
-  if (proxyConfigOf(ctx, view).gatewayTopology?.proxyProtocol) listenerFilters.push(proxyProtocol());
+  if (config.gatewayTopology?.proxyProtocol) listenerFilters.push(proxyProtocol());
   if (chains.some((chain) => needsTlsInspector(chain) || chain.transportSocket)) listenerFilters.push(tlsInspector());
   return {
     name: `${bind}_${own.port}`,
@@ -61,6 +65,8 @@ function listener(input: GenerateInput, own: GatewayListener, chains: FilterChai
     filterChains: chains,
     ...(listenerFilters.length > 0 ? { listenerFilters } : {}),
     ...perSocketEvent(input),
+    ...exactBalance(view.metadata.outboundExactBalance),
+    ...(bufferLimit ? { perConnectionBufferLimitBytes: { value: bufferLimit } } : {}),
     ...(accessLog.length > 0 ? { accessLog } : {}),
   };
 }
@@ -124,7 +130,7 @@ function manager(
   const { ctx, view } = input;
   const bind = own.bind || wildcardAddress(view);
   const topology = proxyConfigOf(ctx, view).gatewayTopology;
-  const accessLog = accessLogs(ctx, view, "http");
+  const accessLog = accessLogs(ctx, "http");
   const extra: ConnectionManager = {
     forwardClientCertDetails:
       CLIENT_CERTIFICATES[topology?.forwardClientCertDetails ?? "SANITIZE_SET"] ?? CLIENT_CERTIFICATES.SANITIZE_SET!,

@@ -1,11 +1,12 @@
 // The filter chain of a sidecar's outbound HTTP. Worker threads.
 import type { ServiceRecord } from "../../../shared/model/service.ts";
+import { accessLogs } from "../../filters/access-logs.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
 import { httpForwardProxy } from "../../filters/dynamic-forward-proxy.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
-import { accessLogs, httpStatsFilters } from "../../filters/telemetry.ts";
+import { httpStatsFilters } from "../../filters/telemetry.ts";
 import type { GenerateInput } from "../generator.ts";
-import { chainOf, type FilterChain, PLAINTEXT_HTTP, RAW_BUFFER } from "./filter-chain.ts";
+import { chainOf, type FilterChain, plaintextHttp, RAW_BUFFER } from "./filter-chain.ts";
 import { timed } from "./tcp-chains.ts";
 
 export interface OutboundHttp {
@@ -22,7 +23,7 @@ export interface OutboundHttp {
 
 export function outboundHttpChain(input: GenerateInput, http: OutboundHttp): FilterChain {
   const { ctx, view } = input;
-  const accessLog = accessLogs(ctx, view, "http");
+  const accessLog = accessLogs(ctx, "http");
   const manager = connectionManager(ctx, view, {
     statPrefix: `outbound_${http.statPrefix};`,
     httpFilters: httpFilters(ctx, view, {
@@ -35,6 +36,6 @@ export function outboundHttpChain(input: GenerateInput, http: OutboundHttp): Fil
     useRemoteAddress: ctx.mesh.features.sidecarUseRemoteAddress,
     extra: { ...http.extra, ...(accessLog.length > 0 ? { accessLog } : {}) },
   });
-  const match = { applicationProtocols: PLAINTEXT_HTTP, transportProtocol: RAW_BUFFER };
+  const match = { applicationProtocols: plaintextHttp(ctx.mesh.features), transportProtocol: RAW_BUFFER };
   return timed(chainOf([manager], http.detects ? { filterChainMatch: match } : {}));
 }

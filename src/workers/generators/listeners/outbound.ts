@@ -90,7 +90,7 @@ function addPort(to: Egress, service: ServiceRecord, port: ServicePort): void {
       const routeName = address === any ? String(port.port) : `${service.hostname}:${port.port}`;
       addHttp(to, address, port, routeName, { grpcWeb: false, detects: true, wildcards: [] });
     }
-    addTcp(to, address, port, { service, port: servedPort(service, port), cidr, wildcard: address === any });
+    addTcp(to, address, port, { service, port: servedPort(to, service, port), cidr, wildcard: address === any });
   };
   if (bind !== "") {
     add(bind, "");
@@ -109,8 +109,12 @@ function addPort(to: Egress, service: ServiceRecord, port: ServicePort): void {
   for (const address of (headless && endpointAddresses(input, service, port)) || [any]) add(address, "");
 }
 
-/** The port of the service behind a Unix socket, which has none itself. */
-function servedPort(service: ServiceRecord, port: ServicePort): ServicePort {
+/**
+ * What a listener says of its port: one that stands for the service's port has no name for statistics, and behind a Unix
+ * socket, which has no port, is the service's.
+ */
+function servedPort({ egress }: Egress, service: ServiceRecord, port: ServicePort): ServicePort {
+  if (!egress.port) return { ...port, name: "" };
   return port.port === 0 ? { ...port, port: service.ports[0]?.port ?? 0 } : port;
 }
 

@@ -4,9 +4,9 @@ import { envoy } from "../../../shared/gen/envoy.js";
 import { Fragments } from "../../encode/fragments.ts";
 import type { EncodedPart, ResourceSink } from "../../encode/resource-sink.ts";
 import { ZERO_DURATION } from "../../encode/values.ts";
+import { listenerAccessLogs } from "../../filters/access-logs.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
-import { listenerAccessLogs } from "../../filters/telemetry.ts";
 import { capturesNothing } from "../../scope/capture.ts";
 import { type ProxyScope, SCOPE_DEPENDENCIES } from "../../scope/proxy-scope.ts";
 import type { GenerateInput } from "../generator.ts";
@@ -22,10 +22,11 @@ import {
   needsTlsInspector,
   OUTBOUND,
   originalDst,
+  originalSrc,
   tlsInspector,
 } from "./filter-chain.ts";
 import { blackHoleChain, detectionTimeout, type InboundChains, inboundChains } from "./inbound.ts";
-import { listenerName, listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
+import { exactBalance, listenerName, listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
 import { httpProxyListener, type OutboundListener, outboundListeners } from "./outbound.ts";
 
 const { Listener: ListenerCodec } = envoy.config.listener.v3;
@@ -68,7 +69,7 @@ interface SortedListeners {
 /** The outbound listeners of all that see the same; worked out once for each snapshot that changes them. */
 function sortedListeners(input: GenerateInput, scope: ProxyScope): SortedListeners {
   const { ctx, view } = input;
-  const { dnsCapture, unprivilegedPod, statusPort, prometheusPort } = view.metadata;
+  const { dnsCapture, unprivilegedPod, statusPort, prometheusPort, idleTimeout } = view.metadata;
   const headless = scope.services.filter((s) => s.resolution === "passthrough" && s.addresses.length === 0);
   const facts = canonicalJson([
     view.istioFilters,
@@ -77,6 +78,7 @@ function sortedListeners(input: GenerateInput, scope: ProxyScope): SortedListene
     capturesNothing(view),
     unprivilegedPod,
     [statusPort, prometheusPort],
+    idleTimeout,
     view.addresses,
     // Routes by label are part of chains.
     ctx.configs("VirtualService").length > 0 && usesLabels(scope) ? view.labels : {},
@@ -105,8 +107,13 @@ function plainPart(input: GenerateInput, scope: ProxyScope, own: OutboundListene
     return sink.encode(listener.name!, ListenerCodec, listener);
   };
   const [chain] = own.tcp.values();
-  const { ipv4, ipv6 } = input.view.ipFamilies;
-  const key = `${own.bind}_${own.port}|${own.bound}|${ipv4}${ipv6}|${scope.outboundPolicy}|${scope.egressProxy}`;
+  const { ipFamilies, metadata } = input.view;
+  const key = canonicalJson([
+    [own.bind, own.port, own.bound],
+    ipFamilies,
+    [scope.outboundPolicy, scope.egressProxy],
+    [metadata.idleTimeout, metadata.outboundExactBalance],
+  ]);
   return fragments.get(chain!, key, [input.ctx.mesh], encode);
 }
 
@@ -114,15 +121,14 @@ function outboundListener(input: GenerateInput, scope: ProxyScope, own: Outbound
   const chains: FilterChain[] = [...(own.http ? [own.http(input)] : []), ...own.tcp.values()];
   const listener: Listener = {
     name: listenerName(own.bind, own.port),
-    ...listenOn(input, own.bind, own.port),
+    ...listenOn(input, own.bind, own.port, true),
     trafficDirection: OUTBOUND,
     ...(own.bound ? perSocketEvent(input) : { bindToPort: { value: false } }),
     // Only what tells HTTP from other things has to wait for first bytes.
     listenerFiltersTimeout: chains.some(needsHttpInspector) ? detectionTimeout(input) : ZERO_DURATION,
     continueOnListenerFiltersTimeout: true,
+    ...exactBalance(input.view.metadata.outboundExactBalance),
   };
-  const accessLog = listenerAccessLogs(input.ctx);
-  if (accessLog.length > 0) listener.accessLog = accessLog;
   const all = chains.findIndex(matchesAll);
   if (all >= 0 && chains.length > 1) {
     listener.defaultFilterChain = chains[all]!;
@@ -153,7 +159,7 @@ function passthroughChain(input: GenerateInput, scope: ProxyScope): FilterChain 
 function virtualOutbound(input: GenerateInput, scope: ProxyScope): Listener {
   const { ctx, view } = input;
   const port = ctx.mesh.mesh.proxyListenPort ?? OUTBOUND_PORT;
-  const policies = networkPolicies(ctx, view, "outbound");
+  const { filters } = networkPolicies(ctx, view, "outbound");
   const accessLog = listenerAccessLogs(ctx);
   return {
     name: "virtualOutbound",
@@ -164,7 +170,7 @@ function virtualOutbound(input: GenerateInput, scope: ProxyScope): Listener {
     ...perSocketEvent(input),
     ...(accessLog.length > 0 ? { accessLog } : {}),
     filterChains: [
-      chainOf([...policies.filters, tcpTo("BlackHoleCluster", policies.tcpProxy)], {
+      chainOf([...filters, tcpTo("BlackHoleCluster")], {
         name: "virtualOutbound-blackhole",
         filterChainMatch: { destinationPort: { value: port } },
       }),
@@ -185,10 +191,15 @@ function virtualInbound(input: GenerateInput, inbound: InboundChains): Listener 
     listenerFiltersTimeout: detectionTimeout(input),
     continueOnListenerFiltersTimeout: true,
     ...transparency(input),
+    ...exactBalance(view.metadata.inboundExactBalance),
     ...perSocketEvent(input),
     ...(accessLog.length > 0 ? { accessLog } : {}),
     filterChains: chains,
-    listenerFilters: [originalDst(), ...inspectors(chains)],
+    listenerFilters: [
+      originalDst(),
+      ...(view.metadata.interceptionMode === "TPROXY" ? [originalSrc()] : []),
+      ...inspectors(chains),
+    ],
   };
 }
 
@@ -231,6 +242,7 @@ function boundListeners(input: GenerateInput, inbound: InboundChains): Listener[
       trafficDirection: INBOUND,
       listenerFiltersTimeout: detectionTimeout(input),
       continueOnListenerFiltersTimeout: true,
+      ...exactBalance(input.view.metadata.inboundExactBalance),
       ...perSocketEvent(input),
       ...(accessLog.length > 0 ? { accessLog } : {}),
       filterChains: [...chains],
