@@ -13,7 +13,6 @@ const ISTIO_EXTENSION = /^(envoy\.filters\.(http|network)\.)?(istio|metadata_exc
 /** Flags in node metadata that generators ask for by name. */
 const FLAGS = [
   "PROXY_CONFIG_XDS_AGENT",
-  "ENABLE_HBONE",
   "DISABLE_HBONE_SEND",
   "SIDECAR_IGNORE_PORT_IN_HOST_MATCHING",
   "TLS_MODE",
@@ -36,12 +35,14 @@ export function buildView(proxy: ProxyIdentity, registry: Registry, hash: Hash):
   const workload = services.endpointAt(ipAddresses, namespace);
   const { LABELS, STATIC_LABELS } = proxy.node.metadata;
   const metadata = viewMetadata(proxy);
+  // Of another cluster's workloads this registry knows where they are, but not what they are.
+  const own = metadata.clusterId === "" || metadata.clusterId === registry.mesh.clusterId ? workload : undefined;
   const view: ProxyView = {
     type: proxy.type,
     generator: proxy.generator,
     namespace: proxy.namespace,
     dnsDomain: proxy.dnsDomain,
-    labels: workload ? { ...stringMap(STATIC_LABELS), ...workload.labels } : stringMap(LABELS),
+    labels: own ? { ...stringMap(STATIC_LABELS), ...own.labels } : stringMap(LABELS),
     locality: workload?.locality ? parseLocality(workload.locality) : proxy.node.locality,
     ipFamilies: families(proxy.ipAddresses),
     metadata,
@@ -99,6 +100,7 @@ function viewMetadata(proxy: ProxyIdentity): ViewMetadata {
     idleTimeout: duration(text(m.IDLE_TIMEOUT)),
     inboundExactBalance: flag(m.INBOUND_LISTENER_EXACT_BALANCE),
     outboundExactBalance: flag(m.OUTBOUND_LISTENER_EXACT_BALANCE),
+    hbone: flag(m.ENABLE_HBONE),
     httpProxyPort: Number(m.HTTP_PROXY_PORT ?? 0) || 0,
     unprivilegedPod: flag(m.UNPRIVILEGED_POD),
     statusPort: Number(m.ENVOY_STATUS_PORT ?? 0) || 0,

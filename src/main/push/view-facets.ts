@@ -24,6 +24,7 @@ const NO_METADATA: ViewMetadata = {
   idleTimeout: "",
   inboundExactBalance: false,
   outboundExactBalance: false,
+  hbone: false,
   httpProxyPort: 0,
   unprivilegedPod: false,
   statusPort: 0,
@@ -118,7 +119,7 @@ function routesFacet(view: ProxyView, relevance: Relevance): ProxyView {
 
 function clustersFacet(view: ProxyView, relevance: Relevance): ProxyView {
   const { tlsClientCertChain, tlsClientKey, tlsClientRootCert } = view.metadata;
-  const { network, clusterId, requestedNetworkView } = view.metadata;
+  const { network, clusterId, requestedNetworkView, hbone } = view.metadata;
   const tls = { tlsClientCertChain, tlsClientKey, tlsClientRootCert };
   return {
     ...blank(view, relevance),
@@ -126,7 +127,7 @@ function clustersFacet(view: ProxyView, relevance: Relevance): ProxyView {
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,
     locality: relevance.clusterLocality ? view.locality : NO_LOCALITY,
-    metadata: { ...NO_METADATA, ...tls, network, clusterId, requestedNetworkView },
+    metadata: { ...NO_METADATA, ...tls, network, clusterId, requestedNetworkView, hbone },
   };
 }
 

@@ -33,6 +33,8 @@ export interface ViewMetadata {
   /** INBOUND_LISTENER_EXACT_BALANCE, OUTBOUND_LISTENER_EXACT_BALANCE */
   readonly inboundExactBalance: boolean;
   readonly outboundExactBalance: boolean;
+  /** ENABLE_HBONE */
+  readonly hbone: boolean;
   /** HTTP_PROXY_PORT; 0 when absent. */
   readonly httpProxyPort: number;
   /** UNPRIVILEGED_POD */

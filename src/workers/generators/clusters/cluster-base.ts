@@ -59,7 +59,7 @@ export function connectTimeout(mesh: { readonly connectTimeout?: string }): Dura
   return parseDuration(mesh.connectTimeout) ?? durationMs(10_000);
 }
 
-/** Istio's metadata of a cluster: its services, and what an EnvoyFilter or a person may want to know. */
+/** Istio's metadata of a cluster: its services, and what an EnvoyFilter or a person may want to know; null for none. */
 export function istioMetadata(fields: {
   readonly services: readonly ServiceRecord[];
   readonly subset?: string;
@@ -67,7 +67,8 @@ export function istioMetadata(fields: {
   readonly config?: string;
   readonly external?: boolean;
   readonly keepAlpn?: boolean;
-}): envoy.config.core.v3.IMetadata {
+  readonly noExchange?: boolean;
+}): envoy.config.core.v3.IMetadata | null {
   const istio: Record<string, unknown> = {};
   if (fields.services.length > 0) {
     istio.services = fields.services.map((s) => ({ host: s.hostname, name: s.name, namespace: s.namespace }));
@@ -76,6 +77,8 @@ export function istioMetadata(fields: {
   if (fields.config) istio.config = fields.config;
   if (fields.external) istio.external = true;
   if (fields.keepAlpn) istio.alpn_override = "false";
+  if (fields.noExchange) istio.disable_mx = true;
+  if (Object.keys(istio).length === 0) return null;
   return { filterMetadata: { istio: struct(istio) } };
 }
 

@@ -4,6 +4,7 @@ import type { ServiceRecord } from "../../../shared/model/service.ts";
 import { sliceOf } from "../../../shared/names/host-slice.ts";
 import { type EncodedParts, Fragments } from "../../encode/fragments.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
+import { usesProvider } from "../../filters/credentials.ts";
 import { inboundPorts } from "../../scope/inbound-ports.ts";
 import { namespaceMode } from "../../scope/peer-authentication.ts";
 import { type ProxyScope, proxyScope } from "../../scope/proxy-scope.ts";
@@ -76,6 +77,7 @@ function serviceClusters(
     ctx.endpoints(service),
     namespaceMode(ctx, service.namespace),
     holdsEndpoints ? ctx.stamp("PeerAuthentication") : 0,
+    rule && usesProvider(rule.spec) ? ctx.stamp("services") : 0,
   ];
   const key = `${sniDnat ? "sni" : ""}${holdsEndpoints ? keys.held : keys.eds}`;
   return fragments.get(service, key, dependencies, () =>

@@ -101,7 +101,7 @@ export function inboundCluster(input: GenerateInput, scope: ProxyScope, inbound:
   const config = rule?.spec.trafficPolicy ? { config: rulePath(rule) } : {};
   // Who serves at a port is for telemetry.
   const told = service && ctx.mesh.features.telemetryLabel ? [service] : [];
-  if (told.length > 0 || config.config) cluster.metadata = istioMetadata({ services: told, ...config });
+  cluster.metadata = istioMetadata({ services: told, ...config });
   if (inbound.endpoint) {
     cluster.type = STATIC;
     cluster.loadAssignment = {

@@ -126,10 +126,16 @@ function outboundCluster(target: Target): Cluster | undefined {
 /** Hosts that a session may still be sent to: HEALTHY, DRAINING, UNKNOWN, DEGRADED. */
 const OVERRIDE_STATUSES = [1, 3, 0, 5];
 
-function metadataOf({ service, subset, rule }: Target, policy: ResolvedPolicy): ReturnType<typeof istioMetadata> {
+function metadataOf(
+  { input, service, subset, rule }: Target,
+  policy: ResolvedPolicy,
+): ReturnType<typeof istioMetadata> {
   const mode = policy.tls?.mode;
   return istioMetadata({
-    services: [service],
+    // Who serves is for telemetry.
+    services: input.ctx.mesh.features.telemetryLabel ? [service] : [],
+    // Whoever has HBONE learns of its peers from there.
+    noExchange: input.view.metadata.hbone,
     ...(subset?.name ? { subset: subset.name } : {}),
     ...(rule ? { config: rulePath(rule) } : {}),
     external: service.meshExternal,
@@ -160,9 +166,9 @@ function applyDiscovery(
       break;
     case "dns":
     case "dnsRoundRobin": {
-      const { requestedNetworkView } = view.metadata;
+      const { clusterId, requestedNetworkView } = view.metadata;
       // Names are resolved wherever they lead.
-      const client = { requestedNetworkView, network: undefined };
+      const client = { requestedNetworkView, clusterId, network: undefined };
       const groups = endpointGroups(ctx, service, port.name, subset, client);
       if (groups.length === 0) return false;
       const first = service.resolution === "dnsRoundRobin";

@@ -10,13 +10,14 @@ import { type ConnectionManager, connectionManager } from "../../filters/connect
 import { listenerBufferLimit } from "../../filters/connection-settings.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
-import { type NamedFilter, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { type NamedFilter, speaksPeerExchange, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
 import { CLIENT_CERTIFICATES } from "../../filters/proxy-headers.ts";
 import { type SecurityPolicies, securityPolicies, warnOfProblems } from "../../filters/security-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
 import { httpStatsFilters } from "../../filters/telemetry.ts";
 import { proxyConfigOf } from "../../filters/tracing.ts";
 import { endsTls, type GatewayListener, type GatewayServer, mergedGateway } from "../../scope/gateways.ts";
+import { offersHttp3 } from "../../scope/http3.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { type VirtualService, virtualServicesFor } from "../../scope/virtual-services.ts";
 import type { GenerateInput } from "../generator.ts";
@@ -32,6 +33,7 @@ import {
   tlsInspector,
 } from "./filter-chain.ts";
 import { withoutClashes } from "./gateway-clashes.ts";
+import { listenForQuic, QUIC_MANAGER, quicListenerName, quicSocket } from "./gateway-quic.ts";
 import { gatewayTlsSocket } from "./gateway-tls.ts";
 import { exactBalance, listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
 import { routeDestinations } from "./network-filters.ts";
@@ -45,7 +47,9 @@ export function gatewayListeners(input: GenerateInput, scope: ProxyScope, sink: 
   warnOfProblems(security, sink);
   return merged.listeners.flatMap((own): Listener[] => {
     const chains = chainsOf(input, scope, security, own);
-    return chains.length > 0 ? [listener(input, own, chains)] : [];
+    if (chains.length === 0) return [];
+    const quic = quicChains(input, security, own);
+    return [listener(input, own, chains), ...(quic.length > 0 ? [quicListener(input, own, quic)] : [])];
   });
 }
 
@@ -71,6 +75,38 @@ function listener(input: GenerateInput, own: GatewayListener, chains: FilterChai
   };
 }
 
+/** HTTP/3 beside the TLS of a listener. */
+function quicListener(input: GenerateInput, own: GatewayListener, filterChains: FilterChain[]): Listener {
+  const { ctx, view } = input;
+  const accessLog = listenerAccessLogs(ctx);
+  return {
+    ...listenForQuic(own.bind || wildcardAddress(view), own.port),
+    trafficDirection: OUTBOUND,
+    filterChains,
+    ...perSocketEvent(input),
+    ...(accessLog.length > 0 ? { accessLog } : {}),
+  };
+}
+
+function quicChains(input: GenerateInput, security: SecurityPolicies, own: GatewayListener): FilterChain[] {
+  const { ctx, view } = input;
+  const chains = own.servers
+    .filter((server) => offersHttp3(ctx, view, server))
+    .map((server) => {
+      const name = quicListenerName(own.bind || wildcardAddress(view), own.port);
+      const filters = [manager(input, security, { name, extra: QUIC_MANAGER }, server)];
+      const chain = chainOf(filters, { transportSocket: quicSocket(ctx, server.server.tls ?? {}) });
+      return named(timed(input, chain), server);
+    });
+  return withoutClashes(chains, []);
+}
+
+/** The chain for the server's names. Envoy has no name for "every name": such a server takes all TLS. */
+function named(chain: FilterChain, server: GatewayServer): FilterChain {
+  const serverNames = sniNames(server.hosts.map((h) => h.host));
+  return serverNames.length > 0 ? { ...chain, filterChainMatch: { serverNames } } : chain;
+}
+
 function chainsOf(
   input: GenerateInput,
   scope: ProxyScope,
@@ -78,28 +114,26 @@ function chainsOf(
   own: GatewayListener,
 ): FilterChain[] {
   const first = own.servers[0]!;
+  const at = { name: `${own.bind || wildcardAddress(input.view)}_${own.port}`, extra: {} };
   // Servers without TLS share one chain: routes tell their hosts apart.
   if (isHttp(first.protocol) && !endsTls(first.server))
-    return [timed(input, chainOf([manager(input, security, own, first)]))];
+    return [timed(input, chainOf([manager(input, security, at, first)]))];
   const ending: FilterChain[] = [];
   const chains = own.servers.flatMap((server) => {
     if (server.server.tls?.mode === "AUTO_PASSTHROUGH") return autoPassthrough(input, scope, security, server);
     if (!endsTls(server.server)) return l4Chains(input, scope, security, server);
     const http = server.protocol === "HTTPS";
-    const socket = gatewayTlsSocket(
-      server.server,
-      !http,
-      input.view.istioFilters && input.ctx.mesh.features.metadataExchange,
-      server.server.tls?.mode === "ISTIO_MUTUAL" ? undefined : input.ctx.mesh.mesh.tlsDefaults,
-    );
-    const names = sniNames(server.hosts.map((h) => h.host));
+    const socket = gatewayTlsSocket(input.ctx, server.server.tls ?? {}, {
+      carries: http ? "http" : "tcp",
+      peerExchange: speaksPeerExchange(input.ctx, input.view),
+    });
     const exchange = server.server.tls?.mode === "ISTIO_MUTUAL" && !http ? metadataExchange(input) : [];
     const ended = http
-      ? [[manager(input, security, own, server)]]
+      ? [[manager(input, security, at, server)]]
       : tcpDestinations(input, scope, server).map((filters) => [...security.tcp, ...filters]);
     const made = ended.map((filters) => {
       const chain = chainOf([...exchange, ...filters], { transportSocket: socket });
-      return timed(input, names.length > 0 ? { ...chain, filterChainMatch: { serverNames: names } } : chain);
+      return named(timed(input, chain), server);
     });
     ending.push(...made);
     return made;
@@ -112,7 +146,6 @@ function timed(input: GenerateInput, chain: FilterChain): FilterChain {
   return ms > 0 ? { ...chain, transportSocketConnectTimeout: durationMs(ms) } : chain;
 }
 
-/** Envoy has no name for "every name": such a server takes all TLS. */
 function sniNames(hosts: readonly string[]): string[] {
   return hosts.includes("*") ? [] : [...new Set(hosts)].sort();
 }
@@ -124,11 +157,10 @@ function metadataExchange({ ctx, view }: GenerateInput): NamedFilter[] {
 function manager(
   input: GenerateInput,
   security: SecurityPolicies,
-  own: GatewayListener,
+  at: { readonly name: string; readonly extra: ConnectionManager },
   server: GatewayServer,
 ): NamedFilter {
   const { ctx, view } = input;
-  const bind = own.bind || wildcardAddress(view);
   const topology = proxyConfigOf(ctx, view).gatewayTopology;
   const accessLog = accessLogs(ctx, "http");
   const extra: ConnectionManager = {
@@ -137,11 +169,12 @@ function manager(
     setCurrentClientCertDetails: { subject: { value: true }, cert: true, uri: true, dns: true },
     serverName: "istio-envoy",
     httpProtocolOptions: {},
+    ...at.extra,
     ...(topology?.numTrustedProxies ? { xffNumTrustedHops: topology.numTrustedProxies } : {}),
     ...(accessLog.length > 0 ? { accessLog } : {}),
   };
   return connectionManager(ctx, view, {
-    statPrefix: `outbound_${bind}_${own.port};`,
+    statPrefix: `outbound_${at.name};`,
     httpFilters: httpFilters(ctx, view, {
       direction: "gateway",
       grpcWeb: server.protocol === "GRPC-Web",

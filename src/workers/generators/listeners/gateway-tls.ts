@@ -1,41 +1,60 @@
 // TLS of a gateway's servers, by mode and where the certificates are. Worker threads, pure.
 // https://istio.io/latest/docs/reference/config/networking/gateway/#ServerTLSSettings
 import type { envoy } from "../../../shared/gen/envoy.js";
-import type { Mesh_MeshConfig, Networking_Server, Networking_ServerTLSSettings } from "../../../shared/gen/istio.js";
-import { adsSecret, fileCertificate, fileRoots, serverTlsSocket, workloadSecrets } from "../../filters/tls-context.ts";
+import type { Mesh_MeshConfig, Networking_ServerTLSSettings } from "../../../shared/gen/istio.js";
+import type { PushContext } from "../../context/push-context.ts";
+import { credentialSecret } from "../../filters/credentials.ts";
+import { fileCertificate, fileRoots, serverTlsSocket, workloadSecrets } from "../../filters/tls-context.ts";
 
 type TransportSocket = envoy.config.core.v3.ITransportSocket;
 type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.ICommonTlsContext;
 
 /** What the mesh asks of TLS that is not its own mTLS: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig */
-export type TlsDefaults = NonNullable<Mesh_MeshConfig["tlsDefaults"]>;
+type TlsDefaults = NonNullable<Mesh_MeshConfig["tlsDefaults"]>;
 
 const ACCEPT_UNTRUSTED = 1;
 
 const VERSIONS: Readonly<Record<string, number>> = { TLSV1_0: 1, TLSV1_1: 2, TLSV1_2: 3, TLSV1_3: 4 };
 
-/** The socket of a server that ends TLS. `tcp` is true where what is inside isn't HTTP. */
-export function gatewayTlsSocket(
-  server: Networking_Server,
-  tcp: boolean,
-  istioFilters: boolean,
-  defaults: TlsDefaults | undefined,
-): TransportSocket {
-  const tls = server.tls!;
-  const mutual = tls.mode === "MUTUAL" || tls.mode === "ISTIO_MUTUAL";
-  const common: CommonTlsContext = {
-    alpnProtocols:
-      tcp && tls.mode === "ISTIO_MUTUAL" && istioFilters
-        ? ["istio-peer-exchange", "h2", "http/1.1"]
-        : ["h2", "http/1.1"],
-    ...certificates(tls, mutual || tls.mode === "OPTIONAL_MUTUAL"),
-  };
-  const params = tlsParams(tls, defaults);
-  if (params) common.tlsParams = params;
-  return serverTlsSocket({ commonTlsContext: common, requireClientCertificate: { value: mutual } });
+export interface GatewayTlsOptions {
+  /** What is inside of TLS. */
+  readonly carries: "tcp" | "http" | "http3";
+  /** Whether the filter is there that speaks istio-peer-exchange. */
+  readonly peerExchange: boolean;
 }
 
-function certificates(tls: Networking_ServerTLSSettings, asksClients: boolean): CommonTlsContext {
+/** The socket of a server that ends TLS. */
+export function gatewayTlsSocket(
+  ctx: PushContext,
+  tls: Networking_ServerTLSSettings,
+  options: GatewayTlsOptions,
+): TransportSocket {
+  return serverTlsSocket(gatewayTlsContext(ctx, tls, options));
+}
+
+/** The TLS of a server that ends it. */
+export function gatewayTlsContext(
+  ctx: PushContext,
+  tls: Networking_ServerTLSSettings,
+  options: GatewayTlsOptions,
+): envoy.extensions.transport_sockets.tls.v3.IDownstreamTlsContext {
+  const mutual = tls.mode === "MUTUAL" || tls.mode === "ISTIO_MUTUAL";
+  const common: CommonTlsContext = {
+    alpnProtocols: alpn(tls, options),
+    ...certificates(ctx, tls, mutual || tls.mode === "OPTIONAL_MUTUAL"),
+  };
+  const params = tlsParams(tls, tls.mode === "ISTIO_MUTUAL" ? undefined : ctx.mesh.mesh.tlsDefaults);
+  if (params) common.tlsParams = params;
+  return { commonTlsContext: common, requireClientCertificate: { value: mutual } };
+}
+
+function alpn(tls: Networking_ServerTLSSettings, { carries, peerExchange }: GatewayTlsOptions): string[] {
+  if (carries === "http3") return ["h3"];
+  const exchange = carries === "tcp" && tls.mode === "ISTIO_MUTUAL" && peerExchange;
+  return exchange ? ["istio-peer-exchange", "h2", "http/1.1"] : ["h2", "http/1.1"];
+}
+
+function certificates(ctx: PushContext, tls: Networking_ServerTLSSettings, asksClients: boolean): CommonTlsContext {
   const validation = validationContext(tls);
   if (tls.mode === "ISTIO_MUTUAL") {
     const { certificate, roots } = workloadSecrets();
@@ -46,9 +65,9 @@ function certificates(tls: Networking_ServerTLSSettings, asksClients: boolean): 
   }
   const names = tls.credentialNames?.length ? tls.credentialNames : tls.credentialName ? [tls.credentialName] : [];
   if (names.length > 0) {
-    const roots = adsSecret(`kubernetes://${tls.caCertCredentialName || `${names[0]}-cacert`}`);
+    const roots = credentialSecret(ctx, tls.caCertCredentialName || `${names[0]}-cacert`);
     return {
-      tlsCertificateSdsSecretConfigs: names.map((name) => adsSecret(`kubernetes://${name}`)),
+      tlsCertificateSdsSecretConfigs: names.map((name) => credentialSecret(ctx, name)),
       ...(asksClients
         ? {
             combinedValidationContext: {

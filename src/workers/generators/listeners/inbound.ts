@@ -9,7 +9,7 @@ import { accessLogs } from "../../filters/access-logs.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
-import { type NamedFilter, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { type NamedFilter, speaksPeerExchange, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
 import { type SecurityPolicies, securityPolicies, warnOfProblems } from "../../filters/security-policies.ts";
 import { inboundStatName, passthroughStatName } from "../../filters/stat-name.ts";
 import { tcpProxy, tcpTo } from "../../filters/tcp-proxy.ts";
@@ -131,6 +131,7 @@ function chainsFor(
   target: InboundTarget,
   mode: MtlsMode,
 ): FilterChain[] {
+  const { ctx, view } = input;
   // TLS of the user's own, and of the mesh, don't go together.
   const tls = mode === "DISABLE" ? target.tls : undefined;
   return (tls ? ownTlsMatches(target.protocol) : inboundMatches(target.protocol, mode)).map((match) => {
@@ -139,7 +140,7 @@ function chainsFor(
     if (match.applicationProtocols) {
       const plain = match.applicationProtocols === PLAINTEXT_HTTP;
       filterChainMatch.applicationProtocols = plain
-        ? plaintextHttp(input.ctx.mesh.features)
+        ? plaintextHttp(ctx.mesh.features)
         : [...match.applicationProtocols];
     }
     if (match.transportProtocol) filterChainMatch.transportProtocol = match.transportProtocol;
@@ -151,7 +152,10 @@ function chainsFor(
       chain.metadata = { filterMetadata: { istio: struct({ config: target.config }) } };
     }
     if (tls)
-      chain.transportSocket = gatewayTlsSocket({ tls }, true, input.view.istioFilters, input.ctx.mesh.mesh.tlsDefaults);
+      chain.transportSocket = gatewayTlsSocket(ctx, tls, {
+        carries: "tcp",
+        peerExchange: speaksPeerExchange(ctx, view),
+      });
     else if (match.endsTls) chain.transportSocket = tlsSocket(input, match);
     const filters = match.http ? httpFilterChain(input, security, target) : tcpFilterChain(input, security, target);
     return chainOf(filters, chain);
@@ -165,7 +169,7 @@ function tlsSocket({ ctx, view }: GenerateInput, match: InboundMatch): envoy.con
     http: match.http,
     trustDomains: ctx.mesh.features.skipValidateTrustDomain ? [] : domains,
     metadata: view.metadata,
-    peerExchange: view.istioFilters && ctx.mesh.features.metadataExchange,
+    peerExchange: speaksPeerExchange(ctx, view),
     ...(mesh.meshMTLS?.minProtocolVersion === "TLSV1_3" ? { minVersion: 4 } : {}),
     ...(mesh.meshMTLS?.cipherSuites?.length ? { ciphers: mesh.meshMTLS.cipherSuites } : {}),
   });
