@@ -7,13 +7,14 @@ import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { usesProvider } from "../../filters/credentials.ts";
 import { inboundPorts } from "../../scope/inbound-ports.ts";
 import { namespaceMode } from "../../scope/peer-authentication.ts";
-import { type ProxyScope, proxyScope } from "../../scope/proxy-scope.ts";
+import { type ProxyScope, proxyScope, resolvesUnknown } from "../../scope/proxy-scope.ts";
 import type { GenerateInput, Generator } from "../generator.ts";
 import type { Cluster } from "./cluster-base.ts";
 import { clusterViewKeys } from "./cluster-view.ts";
 import { passedOnServices, routedHosts } from "./gateway-services.ts";
 import { blackHoleCluster, inboundCluster, inboundPassthroughCluster, passthroughCluster } from "./inbound.ts";
 import { outboundClusters } from "./outbound.ts";
+import { unknownHostsCluster } from "./unknown-hosts.ts";
 
 const { Cluster: ClusterCodec } = envoy.config.cluster.v3;
 
@@ -42,6 +43,7 @@ export const generateClusters: Generator = (input, sink) => {
     if (!slice || slice.index === 0) {
       add(blackHoleCluster(input));
       if (input.view.type === "sidecar") add(passthroughCluster(input));
+      if (input.view.type === "sidecar" && resolvesUnknown(scope)) add(unknownHostsCluster(input));
     }
   }
   if (input.part === "shared" || input.view.type !== "sidecar") return;

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { isHttp, type ServicePort, type ServiceRecord } from "../../../shared/model/service.ts";
 import { bindsEgress, isPrivileged } from "../../scope/capture.ts";
 import type { EgressScope } from "../../scope/egress-hosts.ts";
-import type { ProxyScope } from "../../scope/proxy-scope.ts";
+import { type ProxyScope, resolvesUnknown } from "../../scope/proxy-scope.ts";
 import { listenAddresses } from "../../scope/service-address.ts";
 import type { GenerateInput } from "../generator.ts";
 import type { FilterChain } from "./filter-chain.ts";
@@ -143,7 +143,13 @@ function addHttp(to: Egress, bind: string, { port }: ServicePort, name: string, 
   const listener = listenerAt(to, bind, port);
   if (!listener || listener.http) return;
   const routeName = port === 0 ? bind : name;
-  listener.http = (who) => outboundHttpChain(who, { statPrefix: listenerName(bind, port), routeName, ...options });
+  listener.http = (who) =>
+    outboundHttpChain(who, {
+      statPrefix: listenerName(bind, port),
+      routes: { name: routeName },
+      resolvesUnknown: resolvesUnknown(to.scope),
+      ...options,
+    });
 }
 
 /** Chains with a match that is taken are left out: the older service keeps the address. */
@@ -172,13 +178,14 @@ function listenerAt({ listeners, locked, bound }: Egress, bind: string, port: nu
 const HTTP_PROXY_ROUTE = "http_proxy";
 
 /** The listener for applications that use their sidecar as an HTTP proxy; undefined where nobody asks for it. */
-export function httpProxyListener({ ctx, view }: GenerateInput): OutboundListener | undefined {
+export function httpProxyListener({ ctx, view }: GenerateInput, scope: ProxyScope): OutboundListener | undefined {
   const port = view.metadata.httpProxyPort || (ctx.mesh.mesh.proxyHttpPort ?? 0);
   if (port === 0) return undefined;
   const bind = loopbackAddress(view);
   const http: OutboundHttp = {
     statPrefix: listenerName(bind, port),
-    routeName: HTTP_PROXY_ROUTE,
+    routes: { name: HTTP_PROXY_ROUTE },
+    resolvesUnknown: resolvesUnknown(scope),
     grpcWeb: false,
     detects: false,
     wildcards: [],

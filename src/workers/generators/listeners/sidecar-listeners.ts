@@ -8,7 +8,7 @@ import { listenerAccessLogs } from "../../filters/access-logs.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
 import { capturesNothing } from "../../scope/capture.ts";
-import { type ProxyScope, SCOPE_DEPENDENCIES } from "../../scope/proxy-scope.ts";
+import { type ProxyScope, resolvesUnknown, SCOPE_DEPENDENCIES } from "../../scope/proxy-scope.ts";
 import type { GenerateInput } from "../generator.ts";
 import {
   chainOf,
@@ -28,6 +28,7 @@ import {
 import { blackHoleChain, detectionTimeout, type InboundChains, inboundChains } from "./inbound.ts";
 import { exactBalance, listenerName, listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
 import { httpProxyListener, type OutboundListener, outboundListeners } from "./outbound.ts";
+import { unknownHostsChain } from "./outbound-http.ts";
 
 const { Listener: ListenerCodec } = envoy.config.listener.v3;
 
@@ -56,7 +57,7 @@ export function sidecarListeners(input: GenerateInput, scope: ProxyScope, sink: 
     add(virtualInbound(input, inbound));
   }
   for (const listener of boundListeners(input, inbound)) add(listener);
-  const httpProxy = httpProxyListener(input);
+  const httpProxy = httpProxyListener(input, scope);
   for (const own of httpProxy ? [...others, httpProxy] : others) add(outboundListener(input, scope, own));
 }
 
@@ -147,7 +148,8 @@ function outboundListener(input: GenerateInput, scope: ProxyScope, own: Outbound
 
 /** Everything as it came, or to the proxy for it, or to nowhere where only known hosts may be reached. */
 function passthroughFilters(input: GenerateInput, scope: ProxyScope): FilterChain {
-  const cluster = scope.outboundPolicy === "ALLOW_ANY" ? scope.egressProxy || "PassthroughCluster" : "BlackHoleCluster";
+  const closed = scope.outboundPolicy === "REGISTRY_ONLY";
+  const cluster = closed ? "BlackHoleCluster" : scope.egressProxy || "PassthroughCluster";
   const policies = networkPolicies(input.ctx, input.view, "outbound");
   return chainOf([...policies.filters, tcpTo(cluster, policies.tcpProxy)]);
 }
@@ -161,6 +163,7 @@ function virtualOutbound(input: GenerateInput, scope: ProxyScope): Listener {
   const port = ctx.mesh.mesh.proxyListenPort ?? OUTBOUND_PORT;
   const { filters } = networkPolicies(ctx, view, "outbound");
   const accessLog = listenerAccessLogs(ctx);
+  const unknown = resolvesUnknown(scope);
   return {
     name: "virtualOutbound",
     ...listenOn(input, wildcardAddress(view), port),
@@ -174,8 +177,10 @@ function virtualOutbound(input: GenerateInput, scope: ProxyScope): Listener {
         name: "virtualOutbound-blackhole",
         filterChainMatch: { destinationPort: { value: port } },
       }),
+      ...(unknown ? [unknownHostsChain(input)] : []),
       { ...passthroughFilters(input, scope), name: "virtualOutbound-catchall-tcp" },
     ],
+    ...(unknown ? { listenerFilters: [httpInspector()] } : {}),
   };
 }
 

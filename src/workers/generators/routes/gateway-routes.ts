@@ -5,14 +5,14 @@ import type { VirtualHost } from "../../routing/default-routes.ts";
 import { bracketed } from "../../routing/domains.ts";
 import { hashPoliciesOf } from "../../routing/hash-policy.ts";
 import { httpRoutes, type Route, type RouteContext } from "../../routing/http-route.ts";
+import { routeConfiguration } from "../../routing/route-configuration.ts";
 import { isCatchAll } from "../../routing/route-match.ts";
+import { virtualHostFor } from "../../routing/upstream-routes.ts";
 import { endsTls, type GatewayServer, mergedGateway } from "../../scope/gateways.ts";
 import { offersHttp3 } from "../../scope/http3.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { type VirtualService, virtualServicesFor } from "../../scope/virtual-services.ts";
 import type { GenerateInput } from "../generator.ts";
-import { routeConfiguration } from "./route-configuration.ts";
-import { virtualHostFor } from "./upstream-routes.ts";
 
 const REQUIRE_ALL_TLS = 2;
 
