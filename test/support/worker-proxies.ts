@@ -14,6 +14,8 @@ const IMAGE = fc.constantFrom(
   { CLUSTER_ID: "c2", MESH_ID: "m" },
   { HTTP10: "1", IDLE_TIMEOUT: "30s", ISTIO_VERSION: "1.20.0" },
   { WORKLOAD_NAME: "w", OWNER: "o", PROXY_CONFIG: { concurrency: 2 } },
+  { INBOUND_LISTENER_EXACT_BALANCE: "true", OUTBOUND_LISTENER_EXACT_BALANCE: "true" },
+  { ENABLE_HBONE: "true", IDLE_TIMEOUT: "1m" },
   { UNPRIVILEGED_POD: "true", REQUESTED_NETWORK_VIEW: "n1" },
 );
 
@@ -52,6 +54,11 @@ export const meshConfig: fc.Arbitrary<string> = fc.constantFrom(
   "",
   "accessLogFile: /dev/stdout",
   "outboundTrafficPolicy: {mode: REGISTRY_ONLY}",
+  "outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}",
+  "outboundClusterStatName: '%SERVICE%_%SERVICE_PORT_NAME%_%SUBSET_NAME%'",
+  "serviceSettings: [{settings: {clusterLocal: true}, hosts: ['*']}]",
+  "serviceEntryVisibility: {applyToSidecars: true, defaultVisibility: NAMESPACE}",
+  "enableEnvoyAccessLogService: true",
   "enableAutoMtls: false",
   "localityLbSetting: {failoverPriority: [version]}",
   "defaultServiceExportTo: ['.']",
