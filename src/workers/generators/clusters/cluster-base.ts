@@ -1,6 +1,7 @@
 // What all clusters have in common: names, limits, protocol options, metadata. Worker threads, pure.
 import { envoy } from "../../../shared/gen/envoy.js";
 import type { ServiceRecord } from "../../../shared/model/service.ts";
+import type { PushContext } from "../../context/push-context.ts";
 import { any, type DurationMessage, durationMs, parseDuration, struct } from "../../encode/values.ts";
 
 export type Cluster = envoy.config.cluster.v3.ICluster;
@@ -30,8 +31,8 @@ export function statName(name: string): string {
   return `${name};`;
 }
 
-/** Limits that limit nothing. */
-export function noLimits(): envoy.config.cluster.v3.ICircuitBreakers {
+/** Limits that limit nothing; gauges of what is left of them where the mesh wants them. */
+export function noLimits({ mesh: { features } }: PushContext): envoy.config.cluster.v3.ICircuitBreakers {
   return {
     thresholds: [
       {
@@ -39,6 +40,7 @@ export function noLimits(): envoy.config.cluster.v3.ICircuitBreakers {
         maxPendingRequests: { value: UNLIMITED },
         maxRequests: { value: UNLIMITED },
         maxRetries: { value: UNLIMITED },
+        ...(features.disableTrackRemaining ? {} : { trackRemaining: true }),
       },
     ],
   };

@@ -65,7 +65,7 @@ function originalDestination({ ctx }: GenerateInput, name: string): Cluster {
     type: ORIGINAL_DST,
     lbPolicy: CLUSTER_PROVIDED,
     connectTimeout: connectTimeout(ctx.mesh.mesh),
-    circuitBreakers: noLimits(),
+    circuitBreakers: noLimits(ctx),
     typedExtensionProtocolOptions: protocolOptions(options),
   };
   applyKeepalive(cluster, ctx.mesh.mesh.tcpKeepalive);
@@ -95,7 +95,7 @@ export function inboundCluster(input: GenerateInput, scope: ProxyScope, inbound:
     name,
     altStatName: statName(inboundStatName(ctx, scope, inbound) ?? name),
     connectTimeout: connectTimeout(ctx.mesh.mesh),
-    circuitBreakers: noLimits(),
+    circuitBreakers: noLimits(ctx),
     commonLbConfig: {},
   };
   const config = rule?.spec.trafficPolicy ? { config: rulePath(rule) } : {};

@@ -82,7 +82,7 @@ function outboundCluster(target: Target): Cluster | undefined {
     name,
     altStatName: statName(outboundStatName(ctx, service, port, subset?.name ?? "") ?? name),
     connectTimeout: connectTimeout(ctx.mesh.mesh),
-    circuitBreakers: noLimits(),
+    circuitBreakers: noLimits(ctx),
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     lbPolicy: LEAST_REQUEST,
     metadata: metadataOf(target, policy),
@@ -156,7 +156,7 @@ function applyDiscovery(
   switch (service.resolution) {
     case "passthrough":
       // Only a sidecar sees the address that its client meant.
-      if (view.type === "sidecar") {
+      if (view.type === "sidecar" && !(ctx.mesh.features.edsForHeadless && service.registry === "Kubernetes")) {
         cluster.type = ORIGINAL_DST;
         cluster.lbPolicy = CLUSTER_PROVIDED;
         // Endpoints that listen on another port than clients use.
@@ -216,7 +216,7 @@ function dynamicForwardProxy(name: string, target: Target): Cluster {
     name,
     altStatName: statName(outboundStatName(ctx, service, port, subset?.name ?? "") ?? name),
     connectTimeout: connectTimeout(ctx.mesh.mesh),
-    circuitBreakers: noLimits(),
+    circuitBreakers: noLimits(ctx),
     lbPolicy: CLUSTER_PROVIDED,
     clusterType: {
       name: "envoy.clusters.dynamic_forward_proxy",

@@ -19,7 +19,7 @@ export function unknownHostsCluster({ ctx, view }: GenerateInput): Cluster {
     name: UNKNOWN_HOSTS_CLUSTER,
     altStatName: statName(UNKNOWN_HOSTS_CLUSTER),
     connectTimeout: connectTimeout(mesh),
-    circuitBreakers: noLimits(),
+    circuitBreakers: noLimits(ctx),
     lbPolicy: CLUSTER_PROVIDED,
     clusterType: {
       name: "envoy.clusters.dynamic_forward_proxy",

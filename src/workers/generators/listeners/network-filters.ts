@@ -108,7 +108,7 @@ function chain(
   config: TcpProxy,
 ): NamedFilter[] {
   const { ctx, view } = input;
-  const policies = networkPolicies(ctx, view, "outbound");
+  const policies = networkPolicies(ctx, view, view.type === "router" ? "gateway" : "outbound");
   const proxy = tcpProxy({ ...policies.tcpProxy, ...config });
   return [...policies.filters, ...protocolFilters(ctx, protocol, statPrefix, cluster, proxy, view.istioFilters)];
 }
