@@ -1,6 +1,5 @@
 // A router's listeners: HTTP by route configuration, TLS by SNI, TCP by port. Worker threads.
 import { isHttp, type ServicePort } from "../../../shared/model/service.ts";
-import { sniName } from "../../../shared/names/cluster-name.ts";
 import { hostsMatch, isSubsetOf } from "../../../shared/names/hostname.ts";
 import { prefixRange } from "../../encode/prefix-range.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
@@ -9,11 +8,9 @@ import { accessLogs, listenerAccessLogs } from "../../filters/access-logs.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
 import { listenerBufferLimit } from "../../filters/connection-settings.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
-import { networkPolicies } from "../../filters/network-policies.ts";
 import { type NamedFilter, speaksPeerExchange, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
 import { CLIENT_CERTIFICATES } from "../../filters/proxy-headers.ts";
 import { type SecurityPolicies, securityPolicies, warnOfProblems } from "../../filters/security-policies.ts";
-import { tcpTo } from "../../filters/tcp-proxy.ts";
 import { httpStatsFilters } from "../../filters/telemetry.ts";
 import { proxyConfigOf } from "../../filters/tracing.ts";
 import { endsTls, type GatewayListener, type GatewayServer, mergedGateway } from "../../scope/gateways.ts";
@@ -33,13 +30,11 @@ import {
   tlsInspector,
 } from "./filter-chain.ts";
 import { withoutClashes } from "./gateway-clashes.ts";
+import { autoPassthrough } from "./gateway-passthrough.ts";
 import { listenForQuic, QUIC_MANAGER, quicListenerName, quicSocket } from "./gateway-quic.ts";
 import { gatewayTlsSocket } from "./gateway-tls.ts";
 import { exactBalance, listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
 import { routeDestinations } from "./network-filters.ts";
-
-/** ALPN of mesh mTLS, by which a router between networks knows it. */
-const MESH_ALPN = ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];
 
 export function gatewayListeners(input: GenerateInput, scope: ProxyScope, sink: ResourceSink): Listener[] {
   const merged = mergedGateway(input.ctx, input.view, input.viewId);
@@ -120,7 +115,9 @@ function chainsOf(
     return [timed(input, chainOf([manager(input, security, at, first)]))];
   const ending: FilterChain[] = [];
   const chains = own.servers.flatMap((server) => {
-    if (server.server.tls?.mode === "AUTO_PASSTHROUGH") return autoPassthrough(input, scope, security, server);
+    if (server.server.tls?.mode === "AUTO_PASSTHROUGH") {
+      return autoPassthrough(input, scope, security, server).map((chain) => timed(input, chain));
+    }
     if (!endsTls(server.server)) return l4Chains(input, scope, security, server);
     const http = server.protocol === "HTTPS";
     const socket = gatewayTlsSocket(input.ctx, server.server.tls ?? {}, {
@@ -242,33 +239,6 @@ function l4Chains(
           filterChainMatch.prefixRanges = match.destinationSubnets.map(prefixRange);
         }
         const filters = [...security.tcp, ...routeDestinations(input, scope, tls.route ?? [], port, vs)];
-        out.push(timed(input, chainOf(filters, { filterChainMatch })));
-      }
-    }
-  }
-  return out;
-}
-
-/** Mesh traffic between networks goes on by the cluster that its SNI names, without ending TLS. */
-function autoPassthrough(
-  input: GenerateInput,
-  scope: ProxyScope,
-  security: SecurityPolicies,
-  server: GatewayServer,
-): FilterChain[] {
-  const { ctx, view } = input;
-  const policies = networkPolicies(ctx, view, "gateway");
-  const out: FilterChain[] = [];
-  for (const service of scope.services) {
-    if (service.meshExternal || service.resolution === "alias") continue;
-    if (!server.hosts.some((h) => isSubsetOf(service.hostname, h.host))) continue;
-    const subsets = scope.destinationRule(service)?.spec.subsets ?? [];
-    for (const port of service.ports) {
-      if (port.protocol === "UDP") continue;
-      for (const subset of ["", ...subsets.map((s) => s.name ?? "")]) {
-        const cluster = sniName("outbound", subset, service.hostname, port.port);
-        const filters = [...security.tcp, ...policies.filters, tcpTo(cluster, policies.tcpProxy)];
-        const filterChainMatch = { applicationProtocols: [...MESH_ALPN], serverNames: [cluster] };
         out.push(timed(input, chainOf(filters, { filterChainMatch })));
       }
     }
