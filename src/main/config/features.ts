@@ -1,6 +1,8 @@
 // Feature flags from the environment, with istiod's names and defaults. Main thread.
+
+import { parseGoDuration } from "../../shared/go-duration.ts";
 import type { Features } from "../../shared/model/mesh.ts";
-import { parseGoBool, parseGoDuration, parseGoFloat, parseGoInt } from "./go-syntax.ts";
+import { parseGoBool, parseGoFloat, parseGoInt } from "./go-syntax.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

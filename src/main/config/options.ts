@@ -2,11 +2,12 @@
 import fs from "node:fs";
 import os from "node:os";
 import { errorMessage, MizzenError } from "../../shared/errors.ts";
+import { parseGoDuration } from "../../shared/go-duration.ts";
 import type { Features } from "../../shared/model/mesh.ts";
 import type { LogOptions } from "../telemetry/log.ts";
 import { parseServerEnvironment } from "./environment.ts";
 import { type Environment, parseFeatures } from "./features.ts";
-import { parseGoBool, parseGoDuration, parseGoInt } from "./go-syntax.ts";
+import { parseGoBool, parseGoInt } from "./go-syntax.ts";
 import { parseLogLevels } from "./log-levels.ts";
 
 /** Where to listen. */

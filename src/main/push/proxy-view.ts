@@ -1,5 +1,6 @@
 // From a proxy's identity and the registry to its ProxyView. Main thread, pure.
 import { canonicalJson } from "../../shared/canonical-json.ts";
+import { formatSeconds, parseGoDurationNanos } from "../../shared/go-duration.ts";
 import { viewId } from "../../shared/ids.ts";
 import type { Locality, ProxyIdentity, ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { IpFamilies, ProxyView, ViewMetadata } from "../../shared/model/view.ts";
@@ -12,7 +13,6 @@ const ISTIO_EXTENSION = /^(envoy\.filters\.(http|network)\.)?(istio|metadata_exc
 /** Flags in node metadata that generators ask for by name. */
 const FLAGS = [
   "PROXY_CONFIG_XDS_AGENT",
-  "ENABLE_HBONE",
   "DISABLE_HBONE_SEND",
   "SIDECAR_IGNORE_PORT_IN_HOST_MATCHING",
   "TLS_MODE",
@@ -35,12 +35,14 @@ export function buildView(proxy: ProxyIdentity, registry: Registry, hash: Hash):
   const workload = services.endpointAt(ipAddresses, namespace);
   const { LABELS, STATIC_LABELS } = proxy.node.metadata;
   const metadata = viewMetadata(proxy);
+  // Of another cluster's workloads this registry knows where they are, but not what they are.
+  const own = metadata.clusterId === "" || metadata.clusterId === registry.mesh.clusterId ? workload : undefined;
   const view: ProxyView = {
     type: proxy.type,
     generator: proxy.generator,
     namespace: proxy.namespace,
     dnsDomain: proxy.dnsDomain,
-    labels: workload ? { ...stringMap(STATIC_LABELS), ...workload.labels } : stringMap(LABELS),
+    labels: own ? { ...stringMap(STATIC_LABELS), ...own.labels } : stringMap(LABELS),
     locality: workload?.locality ? parseLocality(workload.locality) : proxy.node.locality,
     ipFamilies: families(proxy.ipAddresses),
     metadata,
@@ -95,7 +97,10 @@ function viewMetadata(proxy: ProxyIdentity): ViewMetadata {
     dnsCapture: flag(m.DNS_CAPTURE),
     dnsAutoAllocate: flag(m.DNS_AUTO_ALLOCATE),
     http10: text(m.HTTP10) === "1",
-    idleTimeout: text(m.IDLE_TIMEOUT),
+    idleTimeout: duration(text(m.IDLE_TIMEOUT)),
+    inboundExactBalance: flag(m.INBOUND_LISTENER_EXACT_BALANCE),
+    outboundExactBalance: flag(m.OUTBOUND_LISTENER_EXACT_BALANCE),
+    hbone: flag(m.ENABLE_HBONE),
     httpProxyPort: Number(m.HTTP_PROXY_PORT ?? 0) || 0,
     unprivilegedPod: flag(m.UNPRIVILEGED_POD),
     statusPort: Number(m.ENVOY_STATUS_PORT ?? 0) || 0,
@@ -117,6 +122,12 @@ function viewMetadata(proxy: ProxyIdentity): ViewMetadata {
 function parseLocality(text: string): Locality {
   const [region = "", zone = "", ...rest] = text.split("/");
   return { region, zone, subZone: rest.join("/") };
+}
+
+/** A duration of Go's as proto3-JSON has it; "" where it can't be read or makes no sense, as if there were none. */
+function duration(text: string): string {
+  const nanos = parseGoDurationNanos(text);
+  return nanos === undefined || nanos < 0n ? "" : formatSeconds(nanos);
 }
 
 /** Node metadata writes booleans as true, "true" or "1". */

@@ -22,6 +22,9 @@ const NO_METADATA: ViewMetadata = {
   dnsAutoAllocate: false,
   http10: false,
   idleTimeout: "",
+  inboundExactBalance: false,
+  outboundExactBalance: false,
+  hbone: false,
   httpProxyPort: 0,
   unprivilegedPod: false,
   statusPort: 0,
@@ -116,7 +119,7 @@ function routesFacet(view: ProxyView, relevance: Relevance): ProxyView {
 
 function clustersFacet(view: ProxyView, relevance: Relevance): ProxyView {
   const { tlsClientCertChain, tlsClientKey, tlsClientRootCert } = view.metadata;
-  const { network, clusterId, requestedNetworkView } = view.metadata;
+  const { network, clusterId, requestedNetworkView, hbone } = view.metadata;
   const tls = { tlsClientCertChain, tlsClientKey, tlsClientRootCert };
   return {
     ...blank(view, relevance),
@@ -124,20 +127,30 @@ function clustersFacet(view: ProxyView, relevance: Relevance): ProxyView {
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,
     locality: relevance.clusterLocality ? view.locality : NO_LOCALITY,
-    metadata: { ...NO_METADATA, ...tls, network, clusterId, requestedNetworkView },
+    metadata: { ...NO_METADATA, ...tls, network, clusterId, requestedNetworkView, hbone },
   };
 }
 
 /** Of listeners without HTTP: what has HTTP names the workload in its traces. */
 function listenersFacet(view: ProxyView, relevance: Relevance): ProxyView {
   const { interceptionMode, dnsCapture, unprivilegedPod, statusPort, prometheusPort } = view.metadata;
+  const { idleTimeout, outboundExactBalance } = view.metadata;
   return {
     ...blank(view, relevance),
     namespace: sharedNamespace(view, relevance),
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,
     addresses: view.addresses,
-    metadata: { ...NO_METADATA, interceptionMode, dnsCapture, unprivilegedPod, statusPort, prometheusPort },
+    metadata: {
+      ...NO_METADATA,
+      interceptionMode,
+      dnsCapture,
+      unprivilegedPod,
+      statusPort,
+      prometheusPort,
+      idleTimeout,
+      outboundExactBalance,
+    },
   };
 }
 

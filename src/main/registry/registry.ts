@@ -12,6 +12,7 @@ import { labelsMatch } from "../../shared/names/labels.ts";
 import { ChangeCollector } from "./change-collector.ts";
 import { gatewaysOf, selectorsOf } from "./config-audience.ts";
 import { hostsOf, typesOfEdit } from "./config-impact.ts";
+import { entryVisibility, type Visibility } from "./entry-visibility.ts";
 import { endpointsOfKube, type KubeEndpointContext, kubeHostname, serviceOfKube } from "./kube-services.ts";
 import { mayBeNetworkGateway, networkGateways } from "./network-gateways.ts";
 import { ObjectStore } from "./object-store.ts";
@@ -143,6 +144,11 @@ export class Registry {
       case "Namespace":
         if (sameMeaning(before, after)) return;
         collector.namespace();
+        if (this.settings.mesh.serviceEntryVisibility?.applyToSidecars) {
+          for (const entry of this.objects.inNamespace<ServiceEntryObject & MeshObject>("ServiceEntry", name)) {
+            work.entry(entry.meta);
+          }
+        }
         if (name === this.given.rootNamespace && networkLabel(before) !== networkLabel(after)) {
           this.networksChanged();
           this.joinAll(work);
@@ -239,6 +245,7 @@ export class Registry {
     const records = entry
       ? servicesOfEntry(entry, {
           defaultExportTo: this.settings.mesh.defaultServiceExportTo ?? [],
+          visibility: this.entryVisibility(key.namespace),
           ipAutoAllocate: this.settings.features.ipAutoAllocate,
         })
       : [];
@@ -249,6 +256,11 @@ export class Registry {
     }
     if (entry) this.joinEntryEndpoints(owner, entry, collector);
     this.servicesChanged(changed, collector);
+  }
+
+  private entryVisibility(namespace: string): Visibility {
+    const labels = this.objects.get<KubeNamespace>("Namespace", "", namespace)?.meta.labels ?? {};
+    return entryVisibility(this.settings.mesh.serviceEntryVisibility, namespace, labels);
   }
 
   private joinEntryEndpoints(owner: string, entry: ServiceEntryObject, collector: ChangeCollector): void {

@@ -5,6 +5,7 @@ import type { ConfigObject } from "../../shared/model/config.ts";
 import { type EndpointRecord, parseProtocol, type Resolution, type ServiceRecord } from "../../shared/model/service.ts";
 import { canonicalName, canonicalRevision } from "../../shared/names/canonical.ts";
 import { isWildcard } from "../../shared/names/hostname.ts";
+import { limitExportTo, type Visibility } from "./entry-visibility.ts";
 import { inlineWorkload, type Workload, type WorkloadContext } from "./workloads.ts";
 
 export type ServiceEntryObject = ConfigObject<Networking_ServiceEntry>;
@@ -30,10 +31,17 @@ export function resolveExportTo(
 /** One service for each host of the entry. */
 export function servicesOfEntry(
   config: ServiceEntryObject,
-  options: { readonly defaultExportTo: readonly string[]; readonly ipAutoAllocate: boolean },
+  options: {
+    readonly defaultExportTo: readonly string[];
+    /** How far it may be seen at most. */
+    readonly visibility: Visibility;
+    readonly ipAutoAllocate: boolean;
+  },
 ): ServiceRecord[] {
   const { meta, spec } = config;
   const resolution = RESOLUTIONS[spec.resolution ?? "NONE"] ?? "passthrough";
+  const asked = resolveExportTo(spec.exportTo, meta.namespace, options.defaultExportTo);
+  const exportTo = limitExportTo(asked, meta.namespace, options.visibility);
   const addresses = (spec.addresses ?? []).map(trimHostMask);
   return (spec.hosts ?? []).map((hostname) => {
     const allocated = allocatedAddresses(config, hostname);
@@ -56,7 +64,7 @@ export function servicesOfEntry(
         ...(p.targetPort && p.targetPort !== p.number ? { targetPort: p.targetPort } : {}),
       })),
       labels: meta.labels,
-      exportTo: resolveExportTo(spec.exportTo, meta.namespace, options.defaultExportTo),
+      exportTo,
       selector: spec.workloadSelector?.labels ?? null,
       subjectAltNames: spec.subjectAltNames ?? [],
       externalName: "",

@@ -28,8 +28,13 @@ export interface ViewMetadata {
   readonly dnsAutoAllocate: boolean;
   /** HTTP10 */
   readonly http10: boolean;
-  /** IDLE_TIMEOUT, a duration such as "30s", or "". */
+  /** IDLE_TIMEOUT as proto3-JSON writes durations, such as "30s"; "" where there is none. */
   readonly idleTimeout: string;
+  /** INBOUND_LISTENER_EXACT_BALANCE, OUTBOUND_LISTENER_EXACT_BALANCE */
+  readonly inboundExactBalance: boolean;
+  readonly outboundExactBalance: boolean;
+  /** ENABLE_HBONE */
+  readonly hbone: boolean;
   /** HTTP_PROXY_PORT; 0 when absent. */
   readonly httpProxyPort: number;
   /** UNPRIVILEGED_POD */

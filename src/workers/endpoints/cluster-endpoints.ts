@@ -4,6 +4,7 @@ import type { Networking_Subset } from "../../shared/gen/istio.js";
 import type { EndpointRecord, ServiceRecord } from "../../shared/model/service.ts";
 import { labelsMatch } from "../../shared/names/labels.ts";
 import type { PushContext } from "../context/push-context.ts";
+import { isClusterLocal } from "../scope/cluster-local.ts";
 import { workloadMtls } from "../scope/peer-authentication.ts";
 import type { ResolvedPolicy } from "../scope/traffic-policy.ts";
 import { compareText } from "../scope/visibility.ts";
@@ -31,6 +32,8 @@ export function keepsDraining(ctx: PushContext, service: ServiceRecord): boolean
 export interface EndpointClient {
   /** Networks whose endpoints it wants besides those that name none; empty for all. */
   readonly requestedNetworkView: readonly string[];
+  /** The client's own Kubernetes cluster; "" where it has none. */
+  readonly clusterId: string;
   /** The client's own network, where gateways reach into others; undefined where there are none. */
   readonly network: string | undefined;
 }
@@ -44,10 +47,12 @@ export function endpointGroups(
   client: EndpointClient,
 ): LocalityGroup[] {
   const draining = keepsDraining(ctx, service);
+  const onlyCluster = client.clusterId !== "" && isClusterLocal(ctx, service.hostname) ? client.clusterId : "";
   const groups = new Map<string, EndpointRecord[]>();
   for (const ep of ctx.endpoints(service)) {
     if (ep.servicePortName !== portName) continue;
     if (!isWanted(ep, client)) continue;
+    if (onlyCluster !== "" && ep.clusterId !== "" && ep.clusterId !== onlyCluster) continue;
     if (subset?.labels && !labelsMatch(subset.labels, ep.labels)) continue;
     if (ep.health === "DRAINING" ? !draining : !isSendable(ep, ctx)) continue;
     const list = groups.get(ep.locality);
@@ -75,7 +80,6 @@ export function endpointOptions(ctx: PushContext, policy: ResolvedPolicy): LbEnd
     allowsMtls(ep) {
       // A rule that says what TLS to use leaves nothing to detect.
       if (tls) return tls.mode === "ISTIO_MUTUAL";
-      if (ctx.mesh.mesh.enableAutoMtls === false) return false;
       const mtls = workloadMtls(ctx, ep.namespace, ep.labels);
       return (mtls.ports.get(ep.port) ?? mtls.mode) !== "DISABLE";
     },

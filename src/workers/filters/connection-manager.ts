@@ -4,8 +4,10 @@ import type { ProxyView } from "../../shared/model/view.ts";
 import type { PushContext } from "../context/push-context.ts";
 import { prefixRange } from "../encode/prefix-range.ts";
 import { any, parseDuration, ZERO_DURATION } from "../encode/values.ts";
+import { connectionSettings } from "./connection-settings.ts";
 import type { NamedFilter } from "./peer-metadata.ts";
-import { tracing } from "./tracing.ts";
+import { proxyHeaders } from "./proxy-headers.ts";
+import { proxyConfigOf, tracing } from "./tracing.ts";
 
 export type ConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.IHttpConnectionManager;
 
@@ -49,7 +51,9 @@ export function connectionManager(ctx: PushContext, view: ProxyView, options: Co
     const internal = internalAddresses(ctx);
     if (internal) manager.internalAddressConfig = internal;
   }
-  const idle = parseDuration(goDuration(view.metadata.idleTimeout));
+  const config = proxyConfigOf(ctx, view);
+  Object.assign(manager, connectionSettings(config, manager), proxyHeaders(config, manager));
+  const idle = parseDuration(view.metadata.idleTimeout);
   if (idle) manager.commonHttpProtocolOptions = { ...manager.commonHttpProtocolOptions, idleTimeout: idle };
   if (features.http10 || view.metadata.http10) {
     manager.httpProtocolOptions = { ...manager.httpProtocolOptions, acceptHttp_10: true };
@@ -85,11 +89,6 @@ function internalAddresses(ctx: PushContext): ConnectionManager["internalAddress
     );
     return ranges.length > 0 ? { cidrRanges: ranges.sort().map(prefixRange) } : undefined;
   });
-}
-
-/** Node metadata may have a duration such as "30s" or "1m": seconds are all that it is used with. */
-function goDuration(text: string): string | undefined {
-  return /^\d+(\.\d+)?s$/.test(text) ? text : undefined;
 }
 
 /** https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ProxyPathNormalization */

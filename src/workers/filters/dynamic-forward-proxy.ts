@@ -27,12 +27,24 @@ export function dnsCache(hostname: string, view: Pick<ProxyView, "ipFamilies">, 
   return { name: `${hostname}_dfp_dns_cache`, dnsLookupFamily: dnsLookupFamily(view, ctx) };
 }
 
-/** Resolves the Host header. */
-export function httpForwardProxy(hostname: string, view: Pick<ProxyView, "ipFamilies">, ctx: PushContext): NamedFilter {
+/** As many hosts as Envoy's own limit. */
+const MAX_UNKNOWN_HOSTS = 1024;
+
+/** The cache of hosts that the mesh doesn't know. */
+export function unknownHostsCache(view: Pick<ProxyView, "ipFamilies">, ctx: PushContext): DnsCacheConfig {
+  return {
+    name: "allow_any_dfp_dns_cache",
+    dnsLookupFamily: dnsLookupFamily(view, ctx),
+    maxHosts: { value: MAX_UNKNOWN_HOSTS },
+  };
+}
+
+/** Resolves the Host header by way of a cache. */
+export function httpForwardProxy(dnsCacheConfig: DnsCacheConfig): NamedFilter {
   return {
     name: "envoy.filters.http.dynamic_forward_proxy",
     typedConfig: any("envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig", HttpForwardProxy, {
-      dnsCacheConfig: dnsCache(hostname, view, ctx),
+      dnsCacheConfig,
     }),
   };
 }

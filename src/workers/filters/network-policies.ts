@@ -1,9 +1,11 @@
 // What policies and telemetry add to network filter chains. Worker threads.
 import type { ProxyView } from "../../shared/model/view.ts";
 import type { PushContext } from "../context/push-context.ts";
+import { parseDuration } from "../encode/values.ts";
+import { accessLogs } from "./access-logs.ts";
 import type { NamedFilter } from "./peer-metadata.ts";
 import type { TcpProxy } from "./tcp-proxy.ts";
-import { accessLogs, type Direction, tcpStatsFilters } from "./telemetry.ts";
+import { type Direction, tcpStatsFilters } from "./telemetry.ts";
 
 export interface NetworkPolicies {
   /** Before the filter that ends the chain. */
@@ -12,11 +14,12 @@ export interface NetworkPolicies {
   readonly tcpProxy: TcpProxy;
 }
 
-/** Telemetry of a TCP chain. */
+/** Telemetry of a TCP chain, and how long its connections may be idle. */
 export function networkPolicies(ctx: PushContext, view: ProxyView, direction: Direction): NetworkPolicies {
-  const accessLog = accessLogs(ctx, view, "tcp");
+  const accessLog = accessLogs(ctx, "tcp");
+  const idleTimeout = parseDuration(view.metadata.idleTimeout);
   return {
     filters: tcpStatsFilters(ctx, view, direction),
-    tcpProxy: accessLog.length > 0 ? { accessLog } : {},
+    tcpProxy: { ...(accessLog.length > 0 ? { accessLog } : {}), ...(idleTimeout ? { idleTimeout } : {}) },
   };
 }

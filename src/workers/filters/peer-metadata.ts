@@ -1,5 +1,7 @@
 // The filters by which Istio's proxies tell one another who they are; only Istio's build of Envoy has them. Worker threads.
 import { udpa } from "../../shared/gen/envoy.js";
+import type { ProxyView } from "../../shared/model/view.ts";
+import type { PushContext } from "../context/push-context.ts";
 import { any, struct } from "../encode/values.ts";
 
 const { TypedStruct } = udpa.type.v1;
@@ -26,6 +28,12 @@ export const TCP_METADATA_EXCHANGE: NamedFilter = {
     enable_discovery: true,
   }),
 };
+
+/** True where TLS handshakes offer the protocol that the TCP exchange goes by. */
+export function speaksPeerExchange(ctx: PushContext, { istioFilters }: Pick<ProxyView, "istioFilters">): boolean {
+  const { metadataExchange, disableMxAlpn } = ctx.mesh.features;
+  return istioFilters && metadataExchange && !disableMxAlpn;
+}
 
 const PEER_METADATA = "io.istio.http.peer_metadata.Config";
 

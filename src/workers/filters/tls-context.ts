@@ -10,7 +10,7 @@ const { RawBuffer } = envoy.extensions.transport_sockets.raw_buffer.v3;
 
 type CommonTlsContext = envoy.extensions.transport_sockets.tls.v3.ICommonTlsContext;
 type TransportSocket = envoy.config.core.v3.ITransportSocket;
-type SdsSecretConfig = envoy.extensions.transport_sockets.tls.v3.ISdsSecretConfig;
+export type SdsSecretConfig = envoy.extensions.transport_sockets.tls.v3.ISdsSecretConfig;
 
 const TLS = "envoy.extensions.transport_sockets.tls.v3";
 const TLS_V1_2 = 3;
@@ -59,6 +59,22 @@ export function adsSecret(name: string): SdsSecretConfig {
   return { name, sdsConfig: { ads: {}, resourceApiVersion: API_V3 } };
 }
 
+/** A secret that a service of the mesh serves. */
+export function serviceSecret(name: string, cluster: string, authority: string): SdsSecretConfig {
+  return {
+    name,
+    sdsConfig: {
+      apiConfigSource: {
+        apiType: GRPC_API,
+        grpcServices: [{ envoyGrpc: { clusterName: cluster, authority } }],
+        setNodeOnFirstMessageOnly: true,
+        transportApiVersion: API_V3,
+      },
+      resourceApiVersion: API_V3,
+    },
+  };
+}
+
 function file(filename: string): envoy.config.core.v3.IDataSource {
   return { filename };
 }
@@ -93,20 +109,16 @@ const MESH_ROOTS = agentSecret(ROOT_SECRET);
 export function meshClientTls(
   sni: string,
   subjectAltNames: readonly string[],
-  metadata: Pick<ViewMetadata, "tlsClientCertChain" | "tlsClientKey" | "tlsClientRootCert">,
   alpn: readonly string[] = ALPN_MESH,
 ): envoy.extensions.transport_sockets.tls.v3.IUpstreamTlsContext {
   const sans = subjectAltNames.map((exact) => ({ exact }));
-  const { tlsClientCertChain, tlsClientKey, tlsClientRootCert } = metadata;
   const common: CommonTlsContext = {
     alpnProtocols: [...alpn],
     tlsParams: { tlsMaximumProtocolVersion: TLS_V1_3, tlsMinimumProtocolVersion: TLS_V1_2 },
-    tlsCertificateSdsSecretConfigs: [
-      tlsClientCertChain ? fileCertificate(tlsClientCertChain, tlsClientKey) : WORKLOAD_CERTIFICATE,
-    ],
+    tlsCertificateSdsSecretConfigs: [WORKLOAD_CERTIFICATE],
     combinedValidationContext: {
       defaultValidationContext: sans.length > 0 ? { matchSubjectAltNames: sans } : {},
-      validationContextSdsSecretConfig: tlsClientRootCert ? fileRoots(tlsClientRootCert) : MESH_ROOTS,
+      validationContextSdsSecretConfig: MESH_ROOTS,
     },
   };
   return { commonTlsContext: common, sni };
@@ -131,22 +143,35 @@ export const RAW_BUFFER_SOCKET: TransportSocket = {
 /** TLS that a DestinationRule asks for towards a server outside of the mesh: SIMPLE or MUTUAL. */
 export function originatedTls(
   tls: Networking_ClientTLSSettings,
-  options: { readonly http2: boolean; readonly identities: readonly string[] },
+  options: {
+    readonly http2: boolean;
+    readonly identities: readonly string[];
+    /** Gives the secret of a credential's name. */
+    readonly secret: (credentialName: string) => SdsSecretConfig;
+    /** Of the mesh's tlsDefaults. */
+    readonly curves: readonly string[];
+    readonly ciphers: readonly string[];
+  },
 ): envoy.extensions.transport_sockets.tls.v3.IUpstreamTlsContext {
   const names = tls.subjectAltNames?.length ? tls.subjectAltNames : options.identities;
   const sans = names.map((exact) => ({ exact }));
   const validation = sans.length > 0 ? { matchSubjectAltNames: sans } : {};
   const common: CommonTlsContext = {
-    tlsParams: { tlsMaximumProtocolVersion: TLS_V1_3, tlsMinimumProtocolVersion: TLS_V1_2 },
+    tlsParams: {
+      tlsMaximumProtocolVersion: TLS_V1_3,
+      tlsMinimumProtocolVersion: TLS_V1_2,
+      ...(options.curves.length > 0 ? { ecdhCurves: [...options.curves] } : {}),
+      ...(options.ciphers.length > 0 ? { cipherSuites: [...options.ciphers] } : {}),
+    },
   };
   if (options.http2) common.alpnProtocols = ["h2"];
   if (tls.credentialName) {
-    const name = `kubernetes://${tls.credentialName}`;
-    if (tls.mode === "MUTUAL") common.tlsCertificateSdsSecretConfigs = [adsSecret(name)];
+    const name = tls.credentialName;
+    if (tls.mode === "MUTUAL") common.tlsCertificateSdsSecretConfigs = [options.secret(name)];
     if (!tls.insecureSkipVerify) {
       common.combinedValidationContext = {
         defaultValidationContext: validation,
-        validationContextSdsSecretConfig: adsSecret(`${name}-cacert`),
+        validationContextSdsSecretConfig: options.secret(`${name}-cacert`),
       };
     }
   } else {

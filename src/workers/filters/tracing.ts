@@ -47,7 +47,7 @@ function serviceTags(view: ProxyView): CustomTag[] {
   return [
     literal("canonical_revision", labels["service.istio.io/canonical-revision"] || "latest"),
     literal("canonical_service", labels["service.istio.io/canonical-name"] || "unknown"),
-    ...(view.metadata.clusterId ? [literal("cluster_id", view.metadata.clusterId)] : []),
+    literal("cluster_id", view.metadata.clusterId || "unknown"),
     literal("mesh_id", view.metadata.meshId || "unknown"),
     literal("namespace", view.namespace || "default"),
   ];

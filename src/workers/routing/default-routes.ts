@@ -52,10 +52,19 @@ export function inboundRoute(
   };
 }
 
+/** The cluster that resolves the hosts of requests. */
+export const UNKNOWN_HOSTS_CLUSTER = "AllowAnyDynamicDNSCluster";
+
+const CATCH_ALL_NAMES: Readonly<Record<OutboundPolicy, string>> = {
+  ALLOW_ANY: "allow_any",
+  ALLOW_ANY_DYNAMIC_DNS: "allow_any_dynamic_dns",
+  REGISTRY_ONLY: "block_all",
+};
+
 /** What happens to requests for hosts that the mesh doesn't know; where they are let through, maybe by way of a proxy. */
 export function catchAllVirtualHost(policy: OutboundPolicy, egressProxy: string): VirtualHost {
-  const allowed = policy === "ALLOW_ANY";
-  const name = allowed ? "allow_any" : "block_all";
+  const cluster = policy === "ALLOW_ANY_DYNAMIC_DNS" ? UNKNOWN_HOSTS_CLUSTER : egressProxy || "PassthroughCluster";
+  const name = CATCH_ALL_NAMES[policy];
   return {
     name,
     domains: ["*"],
@@ -63,15 +72,9 @@ export function catchAllVirtualHost(policy: OutboundPolicy, egressProxy: string)
       {
         name,
         match: { prefix: "/" },
-        ...(allowed
-          ? {
-              route: {
-                cluster: egressProxy || "PassthroughCluster",
-                timeout: ZERO_DURATION,
-                maxGrpcTimeout: ZERO_DURATION,
-              },
-            }
-          : { directResponse: { status: 502 } }),
+        ...(policy === "REGISTRY_ONLY"
+          ? { directResponse: { status: 502 } }
+          : { route: { cluster, timeout: ZERO_DURATION, maxGrpcTimeout: ZERO_DURATION } }),
       },
     ],
     includeRequestAttemptCount: true,

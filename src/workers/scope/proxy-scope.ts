@@ -18,8 +18,13 @@ import { sidecarFor } from "./sidecars.ts";
 import { virtualServicesFor } from "./virtual-services.ts";
 import { compareServices, isExportedTo } from "./visibility.ts";
 
-/** Where traffic to hosts that the mesh doesn't know goes. */
-export type OutboundPolicy = "ALLOW_ANY" | "REGISTRY_ONLY";
+/** Where traffic to hosts that the mesh doesn't know goes; with ALLOW_ANY_DYNAMIC_DNS, HTTP to wherever its host is. */
+export type OutboundPolicy = "ALLOW_ANY" | "ALLOW_ANY_DYNAMIC_DNS" | "REGISTRY_ONLY";
+
+/** True where HTTP to hosts that the mesh doesn't know is sent by their names. */
+export function resolvesUnknown({ outboundPolicy }: Pick<ProxyScope, "outboundPolicy">): boolean {
+  return outboundPolicy === "ALLOW_ANY_DYNAMIC_DNS";
+}
 
 export interface ProxyScope {
   /** Names what the scope depends on; equal keys of one snapshot are one scope. */
@@ -110,8 +115,7 @@ function outboundTraffic(
 ): { readonly mode: OutboundPolicy; readonly egressProxy: string } {
   const own = sidecar?.outboundTrafficPolicy;
   if (!own) {
-    const closed = ctx.mesh.mesh.outboundTrafficPolicy?.mode === "REGISTRY_ONLY";
-    return { mode: closed ? "REGISTRY_ONLY" : "ALLOW_ANY", egressProxy: "" };
+    return { mode: ctx.mesh.mesh.outboundTrafficPolicy?.mode ?? "ALLOW_ANY", egressProxy: "" };
   }
   if (own.mode !== "ALLOW_ANY") return { mode: "REGISTRY_ONLY", egressProxy: "" };
   const { host = "", subset = "", port } = own.egressProxy ?? {};

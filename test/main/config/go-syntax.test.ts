@@ -1,14 +1,8 @@
 // Values as Go writes them: each row is a text and what it means, or undefined.
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import {
-  formatSeconds,
-  parseGoBool,
-  parseGoDuration,
-  parseGoDurationNanos,
-  parseGoFloat,
-  parseGoInt,
-} from "../../../src/main/config/go-syntax.ts";
+import { parseGoBool, parseGoFloat, parseGoInt } from "../../../src/main/config/go-syntax.ts";
+import { formatSeconds, parseGoDuration, parseGoDurationNanos } from "../../../src/shared/go-duration.ts";
 
 const DURATIONS: readonly (readonly [string, number | undefined])[] = [
   ["0", 0],

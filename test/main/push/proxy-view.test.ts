@@ -42,3 +42,10 @@ test("a workload is where its entry says, else where its node says", () => {
   const there = entry({ locality: "r1/z1/s1" });
   assert.deepEqual(view([selecting(), there]).locality, { region: "r1", zone: "z1", subZone: "s1" });
 });
+
+test("of a workload of another cluster its node says what it is", () => {
+  const far = { ...NODE, metadata: { CLUSTER_ID: "far" } };
+  assert.deepEqual(view([selecting(), entry()], far).labels, { app: "a", only: "node" });
+  const own = { ...NODE, metadata: { CLUSTER_ID: "Kubernetes" } };
+  assert.deepEqual(view([selecting(), entry()], own).labels, { app: "a", version: "v1" });
+});

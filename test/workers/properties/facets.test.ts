@@ -118,6 +118,24 @@ test("a rule for the namespace's own host reaches the service of that host in an
   checkSharing(new WorkerMesh(objectsOf(documents)), [{ namespace: "default" }]);
 });
 
+test("what shared clusters and listeners read of the node's metadata is kept in their facets", () => {
+  const documents = [entry("default", "2024-01-01T00:00:00Z", "STATIC"), rule({ simple: "RANDOM" })];
+  const ports = [{ number: 9000, name: "tcp", protocol: "TCP" }];
+  const plain = entry("other", "2024-01-01T00:00:00Z", "STATIC") as { metadata: object; spec: object };
+  const listener = { ...plain, spec: { ...plain.spec, hosts: ["t.example.com"], ports } };
+  const metadata = [
+    {},
+    { IDLE_TIMEOUT: "30s" },
+    { OUTBOUND_LISTENER_EXACT_BALANCE: "true" },
+    { ENABLE_HBONE: "true" },
+    { TLS_CLIENT_CERT_CHAIN: "/c.pem", TLS_CLIENT_KEY: "/k.pem", TLS_CLIENT_ROOT_CERT: "/r.pem" },
+  ];
+  checkSharing(
+    new WorkerMesh(objectsOf([...documents, listener])),
+    metadata.map((m) => ({ metadata: m })),
+  );
+});
+
 test("a distribution leaves hosts without a locality out only for clients that have one", () => {
   const distribute = [{ from: "r1/*", to: { "r1/*": 80, "r2/*": 20 } }];
   const documents = [entry("default", "2024-01-01T00:00:00Z", "DNS"), rule({ localityLbSetting: { distribute } })];

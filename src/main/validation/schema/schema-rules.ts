@@ -1,5 +1,5 @@
 // The rules that schemas of Istio's custom resources have beside limits. Main thread.
-import { parseGoDurationNanos } from "../../config/go-syntax.ts";
+import { parseGoDurationNanos } from "../../../shared/go-duration.ts";
 import { urlProblem } from "../common/urls.ts";
 import { isObject } from "../structural/json.ts";
 

@@ -1,5 +1,5 @@
 // Scalars and well-known types of proto3 JSON. Main thread.
-import { formatSeconds, parseGoDurationNanos } from "../../config/go-syntax.ts";
+import { formatSeconds, parseGoDurationNanos } from "../../../shared/go-duration.ts";
 import type { ScalarType } from "./descriptors.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 

@@ -1,6 +1,7 @@
 // What all clusters have in common: names, limits, protocol options, metadata. Worker threads, pure.
 import { envoy } from "../../../shared/gen/envoy.js";
 import type { ServiceRecord } from "../../../shared/model/service.ts";
+import type { PushContext } from "../../context/push-context.ts";
 import { any, type DurationMessage, durationMs, parseDuration, struct } from "../../encode/values.ts";
 
 export type Cluster = envoy.config.cluster.v3.ICluster;
@@ -30,8 +31,8 @@ export function statName(name: string): string {
   return `${name};`;
 }
 
-/** Limits that limit nothing. */
-export function noLimits(): envoy.config.cluster.v3.ICircuitBreakers {
+/** Limits that limit nothing; gauges of what is left of them where the mesh wants them. */
+export function noLimits({ mesh: { features } }: PushContext): envoy.config.cluster.v3.ICircuitBreakers {
   return {
     thresholds: [
       {
@@ -39,6 +40,7 @@ export function noLimits(): envoy.config.cluster.v3.ICircuitBreakers {
         maxPendingRequests: { value: UNLIMITED },
         maxRequests: { value: UNLIMITED },
         maxRetries: { value: UNLIMITED },
+        ...(features.disableTrackRemaining ? {} : { trackRemaining: true }),
       },
     ],
   };
@@ -59,7 +61,7 @@ export function connectTimeout(mesh: { readonly connectTimeout?: string }): Dura
   return parseDuration(mesh.connectTimeout) ?? durationMs(10_000);
 }
 
-/** Istio's metadata of a cluster: its services, and what an EnvoyFilter or a person may want to know. */
+/** Istio's metadata of a cluster: its services, and what an EnvoyFilter or a person may want to know; null for none. */
 export function istioMetadata(fields: {
   readonly services: readonly ServiceRecord[];
   readonly subset?: string;
@@ -67,7 +69,8 @@ export function istioMetadata(fields: {
   readonly config?: string;
   readonly external?: boolean;
   readonly keepAlpn?: boolean;
-}): envoy.config.core.v3.IMetadata {
+  readonly noExchange?: boolean;
+}): envoy.config.core.v3.IMetadata | null {
   const istio: Record<string, unknown> = {};
   if (fields.services.length > 0) {
     istio.services = fields.services.map((s) => ({ host: s.hostname, name: s.name, namespace: s.namespace }));
@@ -76,6 +79,8 @@ export function istioMetadata(fields: {
   if (fields.config) istio.config = fields.config;
   if (fields.external) istio.external = true;
   if (fields.keepAlpn) istio.alpn_override = "false";
+  if (fields.noExchange) istio.disable_mx = true;
+  if (Object.keys(istio).length === 0) return null;
   return { filterMetadata: { istio: struct(istio) } };
 }
 

@@ -7,7 +7,13 @@ import type { PushContext } from "../../context/push-context.ts";
 export interface ClusterView extends Pick<ProxyView, "type" | "istioFilters" | "ipFamilies" | "locality" | "labels"> {
   readonly metadata: Pick<
     ViewMetadata,
-    "tlsClientCertChain" | "tlsClientKey" | "tlsClientRootCert" | "network" | "clusterId" | "requestedNetworkView"
+    | "tlsClientCertChain"
+    | "tlsClientKey"
+    | "tlsClientRootCert"
+    | "network"
+    | "clusterId"
+    | "requestedNetworkView"
+    | "hbone"
   >;
 }
 
@@ -30,7 +36,7 @@ export function clusterViewKeys(view: ProxyView): ClusterViewKeys {
   let known = keys.get(view);
   if (!known) {
     const { tlsClientCertChain, tlsClientKey, tlsClientRootCert } = view.metadata;
-    const { network, clusterId, requestedNetworkView } = view.metadata;
+    const { network, clusterId, requestedNetworkView, hbone } = view.metadata;
     const eds = canonicalJson([
       view.type,
       view.istioFilters,
@@ -38,6 +44,7 @@ export function clusterViewKeys(view: ProxyView): ClusterViewKeys {
       tlsClientCertChain,
       tlsClientKey,
       tlsClientRootCert,
+      hbone,
     ]);
     const held = canonicalJson([eds, view.locality, view.labels, network, clusterId, requestedNetworkView]);
     known = { eds, held };

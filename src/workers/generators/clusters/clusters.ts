@@ -4,15 +4,17 @@ import type { ServiceRecord } from "../../../shared/model/service.ts";
 import { sliceOf } from "../../../shared/names/host-slice.ts";
 import { type EncodedParts, Fragments } from "../../encode/fragments.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
+import { usesProvider } from "../../filters/credentials.ts";
 import { inboundPorts } from "../../scope/inbound-ports.ts";
 import { namespaceMode } from "../../scope/peer-authentication.ts";
-import { type ProxyScope, proxyScope } from "../../scope/proxy-scope.ts";
+import { type ProxyScope, proxyScope, resolvesUnknown } from "../../scope/proxy-scope.ts";
 import type { GenerateInput, Generator } from "../generator.ts";
 import type { Cluster } from "./cluster-base.ts";
 import { clusterViewKeys } from "./cluster-view.ts";
 import { passedOnServices, routedHosts } from "./gateway-services.ts";
 import { blackHoleCluster, inboundCluster, inboundPassthroughCluster, passthroughCluster } from "./inbound.ts";
 import { outboundClusters } from "./outbound.ts";
+import { unknownHostsCluster } from "./unknown-hosts.ts";
 
 const { Cluster: ClusterCodec } = envoy.config.cluster.v3;
 
@@ -41,6 +43,7 @@ export const generateClusters: Generator = (input, sink) => {
     if (!slice || slice.index === 0) {
       add(blackHoleCluster(input));
       if (input.view.type === "sidecar") add(passthroughCluster(input));
+      if (input.view.type === "sidecar" && resolvesUnknown(scope)) add(unknownHostsCluster(input));
     }
   }
   if (input.part === "shared" || input.view.type !== "sidecar") return;
@@ -76,6 +79,7 @@ function serviceClusters(
     ctx.endpoints(service),
     namespaceMode(ctx, service.namespace),
     holdsEndpoints ? ctx.stamp("PeerAuthentication") : 0,
+    rule && usesProvider(rule.spec) ? ctx.stamp("services") : 0,
   ];
   const key = `${sniDnat ? "sni" : ""}${holdsEndpoints ? keys.held : keys.eds}`;
   return fragments.get(service, key, dependencies, () =>

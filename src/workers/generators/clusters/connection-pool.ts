@@ -22,6 +22,7 @@ export function applyConnectionPool(
     cluster.circuitBreakers = {
       thresholds: [
         {
+          ...cluster.circuitBreakers?.thresholds?.[0],
           maxConnections: limit(tcp?.maxConnections),
           maxPendingRequests: limit(http?.http1MaxPendingRequests),
           maxRequests: limit(http?.http2MaxRequests),

@@ -4,6 +4,7 @@ import { isHttp2, type ServiceRecord, type ServiceTarget } from "../../../shared
 import { MAX_DURATION } from "../../encode/values.ts";
 import { envoyAddress } from "../../endpoints/lb-endpoint.ts";
 import { TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { inboundStatName } from "../../filters/stat-name.ts";
 import { type DestinationRule, destinationRuleFor } from "../../scope/destination-rules.ts";
 import type { InboundPort } from "../../scope/inbound-ports.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
@@ -24,7 +25,6 @@ import {
   statName,
 } from "./cluster-base.ts";
 import { applyConnectionPool, applyKeepalive } from "./connection-pool.ts";
-import { inboundStatName } from "./stat-name.ts";
 
 /** Sources of what a sidecar sends to its own application: rules of iptables let these through. */
 const PASSTHROUGH_V4 = "127.0.0.6";
@@ -50,7 +50,7 @@ export function passthroughCluster(input: GenerateInput): Cluster {
 
 /** Inbound traffic to ports that no service has. */
 export function inboundPassthroughCluster(input: GenerateInput): Cluster {
-  return { ...originalDestination(input, "InboundPassthroughCluster"), upstreamBindConfig: bindConfig(input) };
+  return { ...originalDestination(input, "InboundPassthroughCluster"), upstreamBindConfig: bindConfig(input, true) };
 }
 
 function originalDestination({ ctx }: GenerateInput, name: string): Cluster {
@@ -65,19 +65,20 @@ function originalDestination({ ctx }: GenerateInput, name: string): Cluster {
     type: ORIGINAL_DST,
     lbPolicy: CLUSTER_PROVIDED,
     connectTimeout: connectTimeout(ctx.mesh.mesh),
-    circuitBreakers: noLimits(),
+    circuitBreakers: noLimits(ctx),
     typedExtensionProtocolOptions: protocolOptions(options),
   };
   applyKeepalive(cluster, ctx.mesh.mesh.tcpKeepalive);
   return cluster;
 }
 
-function bindConfig({ ctx, view }: GenerateInput): envoy.config.core.v3.IBindConfig {
+/** `both` families of a dual-stack proxy are told of where anything may come, whether or not the mesh has dual stack on. */
+function bindConfig({ ctx, view }: GenerateInput, both = false): envoy.config.core.v3.IBindConfig {
   const { ipv4, ipv6 } = view.ipFamilies;
   const out: envoy.config.core.v3.IBindConfig = {
     sourceAddress: { address: ipv4 ? PASSTHROUGH_V4 : PASSTHROUGH_V6, portValue: 0 },
   };
-  if (ipv4 && ipv6 && ctx.mesh.features.dualStack) {
+  if (ipv4 && ipv6 && (both || ctx.mesh.features.dualStack)) {
     out.extraSourceAddresses = [{ address: { address: PASSTHROUGH_V6, portValue: 0 } }];
   }
   return out;
@@ -92,15 +93,15 @@ export function inboundCluster(input: GenerateInput, scope: ProxyScope, inbound:
   const rule = service && ruleOf(input, scope, service);
   const cluster: Cluster = {
     name,
-    altStatName: statName(inboundStatName(ctx, service ?? unknownService(inbound), inbound.port) ?? name),
+    altStatName: statName(inboundStatName(ctx, scope, inbound) ?? name),
     connectTimeout: connectTimeout(ctx.mesh.mesh),
-    circuitBreakers: noLimits(),
+    circuitBreakers: noLimits(ctx),
     commonLbConfig: {},
   };
-  if (service) {
-    const config = rule?.spec.trafficPolicy ? { config: rulePath(rule) } : {};
-    cluster.metadata = istioMetadata({ services: [service], ...config });
-  }
+  const config = rule?.spec.trafficPolicy ? { config: rulePath(rule) } : {};
+  // Who serves at a port is for telemetry.
+  const told = service && ctx.mesh.features.telemetryLabel ? [service] : [];
+  cluster.metadata = istioMetadata({ services: told, ...config });
   if (inbound.endpoint) {
     cluster.type = STATIC;
     cluster.loadAssignment = {
@@ -152,9 +153,4 @@ function serviceOf(scope: ProxyScope, target: ServiceTarget): ServiceRecord {
   const known = scope.byHostname.get(target.hostname);
   if (known?.namespace === target.namespace) return known;
   return { hostname: target.hostname, name: target.hostname, namespace: target.namespace } as ServiceRecord;
-}
-
-/** Stands in for the service of a port that none has: the Sidecar. */
-function unknownService({ host }: InboundPort): ServiceRecord {
-  return { hostname: host, name: host, namespace: "" } as ServiceRecord;
 }

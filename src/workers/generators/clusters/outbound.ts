@@ -9,6 +9,7 @@ import { endpointGroups, endpointOptions, keepsDraining } from "../../endpoints/
 import { localEndpoints } from "../../endpoints/locality-priority.ts";
 import { dnsCache, dnsLookupFamily } from "../../filters/dynamic-forward-proxy.ts";
 import { TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { outboundStatName } from "../../filters/stat-name.ts";
 import type { DestinationRule } from "../../scope/destination-rules.ts";
 import { localitySetting, zoneAwareSetting } from "../../scope/locality-setting.ts";
 import { policyFor, type ResolvedPolicy } from "../../scope/traffic-policy.ts";
@@ -33,7 +34,6 @@ import type { ClusterInput } from "./cluster-view.ts";
 import { applyConnectionPool, applyOutlierDetection, outlierErrors } from "./connection-pool.ts";
 import { applyLoadBalancer } from "./load-balancer.ts";
 import { applyProxyProtocol } from "./proxy-protocol.ts";
-import { outboundStatName } from "./stat-name.ts";
 import { applyTls } from "./upstream-tls.ts";
 
 const { CaresDnsResolverConfig } = envoy.extensions.network.dns_resolver.cares.v3;
@@ -82,7 +82,7 @@ function outboundCluster(target: Target): Cluster | undefined {
     name,
     altStatName: statName(outboundStatName(ctx, service, port, subset?.name ?? "") ?? name),
     connectTimeout: connectTimeout(ctx.mesh.mesh),
-    circuitBreakers: noLimits(),
+    circuitBreakers: noLimits(ctx),
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     lbPolicy: LEAST_REQUEST,
     metadata: metadataOf(target, policy),
@@ -126,10 +126,16 @@ function outboundCluster(target: Target): Cluster | undefined {
 /** Hosts that a session may still be sent to: HEALTHY, DRAINING, UNKNOWN, DEGRADED. */
 const OVERRIDE_STATUSES = [1, 3, 0, 5];
 
-function metadataOf({ service, subset, rule }: Target, policy: ResolvedPolicy): ReturnType<typeof istioMetadata> {
+function metadataOf(
+  { input, service, subset, rule }: Target,
+  policy: ResolvedPolicy,
+): ReturnType<typeof istioMetadata> {
   const mode = policy.tls?.mode;
   return istioMetadata({
-    services: [service],
+    // Who serves is for telemetry.
+    services: input.ctx.mesh.features.telemetryLabel ? [service] : [],
+    // Whoever has HBONE learns of its peers from there.
+    noExchange: input.view.metadata.hbone,
     ...(subset?.name ? { subset: subset.name } : {}),
     ...(rule ? { config: rulePath(rule) } : {}),
     external: service.meshExternal,
@@ -150,7 +156,7 @@ function applyDiscovery(
   switch (service.resolution) {
     case "passthrough":
       // Only a sidecar sees the address that its client meant.
-      if (view.type === "sidecar") {
+      if (view.type === "sidecar" && !(ctx.mesh.features.edsForHeadless && service.registry === "Kubernetes")) {
         cluster.type = ORIGINAL_DST;
         cluster.lbPolicy = CLUSTER_PROVIDED;
         // Endpoints that listen on another port than clients use.
@@ -160,9 +166,9 @@ function applyDiscovery(
       break;
     case "dns":
     case "dnsRoundRobin": {
-      const { requestedNetworkView } = view.metadata;
+      const { clusterId, requestedNetworkView } = view.metadata;
       // Names are resolved wherever they lead.
-      const client = { requestedNetworkView, network: undefined };
+      const client = { requestedNetworkView, clusterId, network: undefined };
       const groups = endpointGroups(ctx, service, port.name, subset, client);
       if (groups.length === 0) return false;
       const first = service.resolution === "dnsRoundRobin";
@@ -210,7 +216,7 @@ function dynamicForwardProxy(name: string, target: Target): Cluster {
     name,
     altStatName: statName(outboundStatName(ctx, service, port, subset?.name ?? "") ?? name),
     connectTimeout: connectTimeout(ctx.mesh.mesh),
-    circuitBreakers: noLimits(),
+    circuitBreakers: noLimits(ctx),
     lbPolicy: CLUSTER_PROVIDED,
     clusterType: {
       name: "envoy.clusters.dynamic_forward_proxy",

@@ -43,9 +43,9 @@ function assignment(name: string, { ctx, view }: GenerateInput, scope: ProxyScop
   const near = `${localityKey(view)}${setting?.failoverPriority ? canonicalJson(view.labels) : ""}`;
   const dependencies = [ctx.endpoints(service), rule, ctx.mesh, ctx.stamp("PeerAuthentication")];
   return fragments.get(service, `${name}|${near}`, dependencies, () => {
-    const { network, requestedNetworkView } = view.metadata;
+    const { network, clusterId, requestedNetworkView } = view.metadata;
     const networks = networksOf(ctx);
-    const client = { requestedNetworkView, network: networks && network };
+    const client = { requestedNetworkView, clusterId, network: networks && network };
     const groups = endpointGroups(ctx, service, port.name, subset, client);
     if (groups.length === 0) return empty();
     const options = endpointOptions(ctx, policy);

@@ -12,12 +12,19 @@ const { HttpInspector } = envoy.extensions.filters.listener.http_inspector.v3;
 const { TlsInspector } = envoy.extensions.filters.listener.tls_inspector.v3;
 const { ProxyProtocol } = envoy.extensions.filters.listener.proxy_protocol.v3;
 const { OriginalDst } = envoy.extensions.filters.listener.original_dst.v3;
+const { OriginalSrc } = envoy.extensions.filters.listener.original_src.v3;
 
 export const INBOUND = 1;
 export const OUTBOUND = 2;
 
-/** What the HTTP inspector says of plain HTTP. */
+/** What the HTTP inspector says of plain HTTP that is served. */
 export const PLAINTEXT_HTTP = ["http/1.1", "h2c"];
+
+/** The same where the mesh's features let HTTP/1.0 in. */
+export function plaintextHttp({ http10 }: { readonly http10: boolean }): string[] {
+  return http10 ? ["http/1.0", ...PLAINTEXT_HTTP] : [...PLAINTEXT_HTTP];
+}
+
 export const RAW_BUFFER = "raw_buffer";
 export const TLS = "tls";
 
@@ -51,6 +58,19 @@ export function originalDst(): ListenerFilter {
   return {
     name: "envoy.filters.listener.original_dst",
     typedConfig: any("envoy.extensions.filters.listener.original_dst.v3.OriginalDst", OriginalDst, {}),
+  };
+}
+
+/** The mark of the proxy's own packets, which iptables let pass: sidecars that keep the client's address set it. */
+const PROXY_MARK = 1337;
+
+/** Keeps the client's address on the way to the application. */
+export function originalSrc(): ListenerFilter {
+  return {
+    name: "envoy.filters.listener.original_src",
+    typedConfig: any("envoy.extensions.filters.listener.original_src.v3.OriginalSrc", OriginalSrc, {
+      mark: PROXY_MARK,
+    }),
   };
 }
 

@@ -1,19 +1,20 @@
 // A router's listeners: HTTP by route configuration, TLS by SNI, TCP by port. Worker threads.
 import { isHttp, type ServicePort } from "../../../shared/model/service.ts";
-import { sniName } from "../../../shared/names/cluster-name.ts";
 import { hostsMatch, isSubsetOf } from "../../../shared/names/hostname.ts";
 import { prefixRange } from "../../encode/prefix-range.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { durationMs } from "../../encode/values.ts";
+import { accessLogs, listenerAccessLogs } from "../../filters/access-logs.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
+import { listenerBufferLimit } from "../../filters/connection-settings.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
-import { networkPolicies } from "../../filters/network-policies.ts";
-import { type NamedFilter, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { type NamedFilter, speaksPeerExchange, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { CLIENT_CERTIFICATES } from "../../filters/proxy-headers.ts";
 import { type SecurityPolicies, securityPolicies, warnOfProblems } from "../../filters/security-policies.ts";
-import { tcpTo } from "../../filters/tcp-proxy.ts";
-import { accessLogs, httpStatsFilters, listenerAccessLogs } from "../../filters/telemetry.ts";
+import { httpStatsFilters } from "../../filters/telemetry.ts";
 import { proxyConfigOf } from "../../filters/tracing.ts";
 import { endsTls, type GatewayListener, type GatewayServer, mergedGateway } from "../../scope/gateways.ts";
+import { offersHttp3 } from "../../scope/http3.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { type VirtualService, virtualServicesFor } from "../../scope/virtual-services.ts";
 import type { GenerateInput } from "../generator.ts";
@@ -29,12 +30,11 @@ import {
   tlsInspector,
 } from "./filter-chain.ts";
 import { withoutClashes } from "./gateway-clashes.ts";
+import { autoPassthrough } from "./gateway-passthrough.ts";
+import { listenForQuic, QUIC_MANAGER, quicListenerName, quicSocket } from "./gateway-quic.ts";
 import { gatewayTlsSocket } from "./gateway-tls.ts";
-import { listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
+import { exactBalance, listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
 import { routeDestinations } from "./network-filters.ts";
-
-/** ALPN of mesh mTLS, by which a router between networks knows it. */
-const MESH_ALPN = ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];
 
 export function gatewayListeners(input: GenerateInput, scope: ProxyScope, sink: ResourceSink): Listener[] {
   const merged = mergedGateway(input.ctx, input.view, input.viewId);
@@ -42,7 +42,9 @@ export function gatewayListeners(input: GenerateInput, scope: ProxyScope, sink: 
   warnOfProblems(security, sink);
   return merged.listeners.flatMap((own): Listener[] => {
     const chains = chainsOf(input, scope, security, own);
-    return chains.length > 0 ? [listener(input, own, chains)] : [];
+    if (chains.length === 0) return [];
+    const quic = quicChains(input, security, own);
+    return [listener(input, own, chains), ...(quic.length > 0 ? [quicListener(input, own, quic)] : [])];
   });
 }
 
@@ -50,8 +52,10 @@ function listener(input: GenerateInput, own: GatewayListener, chains: FilterChai
   const { ctx, view } = input;
   const bind = own.bind || wildcardAddress(view);
   const accessLog = listenerAccessLogs(ctx);
+  const config = proxyConfigOf(ctx, view);
+  const bufferLimit = listenerBufferLimit(config);
   const listenerFilters: ListenerFilter[] = [];
-  if (proxyConfigOf(ctx, view).gatewayTopology?.proxyProtocol) listenerFilters.push(proxyProtocol());
+  if (config.gatewayTopology?.proxyProtocol) listenerFilters.push(proxyProtocol());
   if (chains.some((chain) => needsTlsInspector(chain) || chain.transportSocket)) listenerFilters.push(tlsInspector());
   return {
     name: `${bind}_${own.port}`,
@@ -60,8 +64,42 @@ function listener(input: GenerateInput, own: GatewayListener, chains: FilterChai
     filterChains: chains,
     ...(listenerFilters.length > 0 ? { listenerFilters } : {}),
     ...perSocketEvent(input),
+    ...exactBalance(view.metadata.outboundExactBalance),
+    ...(bufferLimit ? { perConnectionBufferLimitBytes: { value: bufferLimit } } : {}),
     ...(accessLog.length > 0 ? { accessLog } : {}),
   };
+}
+
+/** HTTP/3 beside the TLS of a listener. */
+function quicListener(input: GenerateInput, own: GatewayListener, filterChains: FilterChain[]): Listener {
+  const { ctx, view } = input;
+  const accessLog = listenerAccessLogs(ctx);
+  return {
+    ...listenForQuic(own.bind || wildcardAddress(view), own.port),
+    trafficDirection: OUTBOUND,
+    filterChains,
+    ...perSocketEvent(input),
+    ...(accessLog.length > 0 ? { accessLog } : {}),
+  };
+}
+
+function quicChains(input: GenerateInput, security: SecurityPolicies, own: GatewayListener): FilterChain[] {
+  const { ctx, view } = input;
+  const chains = own.servers
+    .filter((server) => offersHttp3(ctx, view, server))
+    .map((server) => {
+      const name = quicListenerName(own.bind || wildcardAddress(view), own.port);
+      const filters = [manager(input, security, { name, extra: QUIC_MANAGER }, server)];
+      const chain = chainOf(filters, { transportSocket: quicSocket(ctx, server.server.tls ?? {}) });
+      return named(timed(input, chain), server);
+    });
+  return withoutClashes(chains, []);
+}
+
+/** The chain for the server's names. Envoy has no name for "every name": such a server takes all TLS. */
+function named(chain: FilterChain, server: GatewayServer): FilterChain {
+  const serverNames = sniNames(server.hosts.map((h) => h.host));
+  return serverNames.length > 0 ? { ...chain, filterChainMatch: { serverNames } } : chain;
 }
 
 function chainsOf(
@@ -71,23 +109,28 @@ function chainsOf(
   own: GatewayListener,
 ): FilterChain[] {
   const first = own.servers[0]!;
+  const at = { name: `${own.bind || wildcardAddress(input.view)}_${own.port}`, extra: {} };
   // Servers without TLS share one chain: routes tell their hosts apart.
   if (isHttp(first.protocol) && !endsTls(first.server))
-    return [timed(input, chainOf([manager(input, security, own, first)]))];
+    return [timed(input, chainOf([manager(input, security, at, first)]))];
   const ending: FilterChain[] = [];
   const chains = own.servers.flatMap((server) => {
-    if (server.server.tls?.mode === "AUTO_PASSTHROUGH") return autoPassthrough(input, scope, security, server);
+    if (server.server.tls?.mode === "AUTO_PASSTHROUGH") {
+      return autoPassthrough(input, scope, security, server).map((chain) => timed(input, chain));
+    }
     if (!endsTls(server.server)) return l4Chains(input, scope, security, server);
     const http = server.protocol === "HTTPS";
-    const socket = gatewayTlsSocket(server.server, !http, input.view.istioFilters);
-    const names = sniNames(server.hosts.map((h) => h.host));
+    const socket = gatewayTlsSocket(input.ctx, server.server.tls ?? {}, {
+      carries: http ? "http" : "tcp",
+      peerExchange: speaksPeerExchange(input.ctx, input.view),
+    });
     const exchange = server.server.tls?.mode === "ISTIO_MUTUAL" && !http ? metadataExchange(input) : [];
     const ended = http
-      ? [[manager(input, security, own, server)]]
+      ? [[manager(input, security, at, server)]]
       : tcpDestinations(input, scope, server).map((filters) => [...security.tcp, ...filters]);
     const made = ended.map((filters) => {
       const chain = chainOf([...exchange, ...filters], { transportSocket: socket });
-      return timed(input, names.length > 0 ? { ...chain, filterChainMatch: { serverNames: names } } : chain);
+      return named(timed(input, chain), server);
     });
     ending.push(...made);
     return made;
@@ -100,7 +143,6 @@ function timed(input: GenerateInput, chain: FilterChain): FilterChain {
   return ms > 0 ? { ...chain, transportSocketConnectTimeout: durationMs(ms) } : chain;
 }
 
-/** Envoy has no name for "every name": such a server takes all TLS. */
 function sniNames(hosts: readonly string[]): string[] {
   return hosts.includes("*") ? [] : [...new Set(hosts)].sort();
 }
@@ -109,34 +151,27 @@ function metadataExchange({ ctx, view }: GenerateInput): NamedFilter[] {
   return view.istioFilters && ctx.mesh.features.metadataExchange ? [TCP_METADATA_EXCHANGE] : [];
 }
 
-const CLIENT_CERT: Readonly<Record<string, number>> = {
-  SANITIZE: 0,
-  FORWARD_ONLY: 1,
-  APPEND_FORWARD: 2,
-  SANITIZE_SET: 3,
-  ALWAYS_FORWARD_ONLY: 4,
-};
-
 function manager(
   input: GenerateInput,
   security: SecurityPolicies,
-  own: GatewayListener,
+  at: { readonly name: string; readonly extra: ConnectionManager },
   server: GatewayServer,
 ): NamedFilter {
   const { ctx, view } = input;
-  const bind = own.bind || wildcardAddress(view);
   const topology = proxyConfigOf(ctx, view).gatewayTopology;
-  const accessLog = accessLogs(ctx, view, "http");
+  const accessLog = accessLogs(ctx, "http");
   const extra: ConnectionManager = {
-    forwardClientCertDetails: CLIENT_CERT[topology?.forwardClientCertDetails ?? ""] ?? CLIENT_CERT.SANITIZE_SET!,
+    forwardClientCertDetails:
+      CLIENT_CERTIFICATES[topology?.forwardClientCertDetails ?? "SANITIZE_SET"] ?? CLIENT_CERTIFICATES.SANITIZE_SET!,
     setCurrentClientCertDetails: { subject: { value: true }, cert: true, uri: true, dns: true },
     serverName: "istio-envoy",
     httpProtocolOptions: {},
+    ...at.extra,
     ...(topology?.numTrustedProxies ? { xffNumTrustedHops: topology.numTrustedProxies } : {}),
     ...(accessLog.length > 0 ? { accessLog } : {}),
   };
   return connectionManager(ctx, view, {
-    statPrefix: `outbound_${bind}_${own.port};`,
+    statPrefix: `outbound_${at.name};`,
     httpFilters: httpFilters(ctx, view, {
       direction: "gateway",
       grpcWeb: server.protocol === "GRPC-Web",
@@ -204,33 +239,6 @@ function l4Chains(
           filterChainMatch.prefixRanges = match.destinationSubnets.map(prefixRange);
         }
         const filters = [...security.tcp, ...routeDestinations(input, scope, tls.route ?? [], port, vs)];
-        out.push(timed(input, chainOf(filters, { filterChainMatch })));
-      }
-    }
-  }
-  return out;
-}
-
-/** Mesh traffic between networks goes on by the cluster that its SNI names, without ending TLS. */
-function autoPassthrough(
-  input: GenerateInput,
-  scope: ProxyScope,
-  security: SecurityPolicies,
-  server: GatewayServer,
-): FilterChain[] {
-  const { ctx, view } = input;
-  const policies = networkPolicies(ctx, view, "gateway");
-  const out: FilterChain[] = [];
-  for (const service of scope.services) {
-    if (service.meshExternal || service.resolution === "alias") continue;
-    if (!server.hosts.some((h) => isSubsetOf(service.hostname, h.host))) continue;
-    const subsets = scope.destinationRule(service)?.spec.subsets ?? [];
-    for (const port of service.ports) {
-      if (port.protocol === "UDP") continue;
-      for (const subset of ["", ...subsets.map((s) => s.name ?? "")]) {
-        const cluster = sniName("outbound", subset, service.hostname, port.port);
-        const filters = [...security.tcp, ...policies.filters, tcpTo(cluster, policies.tcpProxy)];
-        const filterChainMatch = { applicationProtocols: [...MESH_ALPN], serverNames: [cluster] };
         out.push(timed(input, chainOf(filters, { filterChainMatch })));
       }
     }

@@ -2,22 +2,25 @@
 import type { envoy } from "../../../shared/gen/envoy.js";
 import type { Networking_ServerTLSSettings } from "../../../shared/gen/istio.js";
 import { isHttp2, type Protocol } from "../../../shared/model/service.ts";
+import type { PushContext } from "../../context/push-context.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { durationMs, parseDuration, struct } from "../../encode/values.ts";
+import { accessLogs } from "../../filters/access-logs.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
-import { type NamedFilter, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { type NamedFilter, speaksPeerExchange, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
 import { type SecurityPolicies, securityPolicies, warnOfProblems } from "../../filters/security-policies.ts";
+import { inboundStatName, passthroughStatName } from "../../filters/stat-name.ts";
 import { tcpProxy, tcpTo } from "../../filters/tcp-proxy.ts";
-import { accessLogs, httpStatsFilters } from "../../filters/telemetry.ts";
+import { httpStatsFilters } from "../../filters/telemetry.ts";
 import { meshServerTlsSocket } from "../../filters/tls-context.ts";
 import { inboundRoute } from "../../routing/default-routes.ts";
 import { type InboundPort, type IngressPort, inboundPorts } from "../../scope/inbound-ports.ts";
 import { type MtlsMode, workloadMtls } from "../../scope/peer-authentication.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import type { GenerateInput } from "../generator.ts";
-import { chainOf, type FilterChain, type FilterChainMatch } from "./filter-chain.ts";
+import { chainOf, type FilterChain, type FilterChainMatch, PLAINTEXT_HTTP, plaintextHttp } from "./filter-chain.ts";
 import { gatewayTlsSocket } from "./gateway-tls.ts";
 import { type InboundMatch, inboundMatches, ownTlsMatches } from "./inbound-match.ts";
 import { listenerName, wildcardAddress } from "./listen-address.ts";
@@ -37,6 +40,7 @@ interface InboundTarget {
   readonly port: number;
   readonly protocol: Protocol;
   readonly cluster: string;
+  readonly tcpStatPrefix: string;
   readonly httpStatPrefix: string;
   readonly routeName: string;
   readonly virtualHost: string;
@@ -70,14 +74,14 @@ export function inboundChains(input: GenerateInput, scope: ProxyScope, sink: Res
   const chains: FilterChain[] = [];
   const bound: BoundPort[] = [];
   const ports = inboundPorts(ctx, view, scope);
-  chains.push(...chainsFor(input, security, passthroughTarget(0), mtls.mode));
+  chains.push(...chainsFor(input, security, passthroughTarget(ctx, 0), mtls.mode));
   // Ports with an mTLS mode of their own that no service has pass traffic on, too.
   for (const [port, mode] of [...mtls.ports].sort(([a], [b]) => a - b)) {
     if (!ports.some((p) => p.targetPort === port))
-      chains.push(...chainsFor(input, security, passthroughTarget(port), mode));
+      chains.push(...chainsFor(input, security, passthroughTarget(ctx, port), mode));
   }
   for (const inbound of [...ports].sort((a, b) => a.targetPort - b.targetPort)) {
-    const own = chainsFor(input, security, targetOf(input, inbound), modeOf(inbound.targetPort));
+    const own = chainsFor(input, security, targetOf(input, scope, inbound), modeOf(inbound.targetPort));
     const { ingress, targetPort } = inbound;
     if (ingress?.bound) bound.push({ inbound: { bind: ingress.bind, targetPort }, chains: own });
     else chains.push(...own);
@@ -85,7 +89,7 @@ export function inboundChains(input: GenerateInput, scope: ProxyScope, sink: Res
   return { chains, bound };
 }
 
-function passthroughTarget(port: number): InboundTarget {
+function passthroughTarget(ctx: PushContext, port: number): InboundTarget {
   return {
     tls: undefined,
     config: "",
@@ -94,6 +98,7 @@ function passthroughTarget(port: number): InboundTarget {
     port,
     protocol: "Unsupported",
     cluster: PASSTHROUGH_CLUSTER,
+    tcpStatPrefix: passthroughStatName(ctx) ?? PASSTHROUGH_CLUSTER,
     httpStatPrefix: `${PASSTHROUGH_CLUSTER};`,
     routeName: PASSTHROUGH_CLUSTER,
     virtualHost: "inbound|http|0",
@@ -101,7 +106,7 @@ function passthroughTarget(port: number): InboundTarget {
   };
 }
 
-function targetOf({ view }: GenerateInput, inbound: InboundPort): InboundTarget {
+function targetOf({ ctx, view }: GenerateInput, scope: ProxyScope, inbound: InboundPort): InboundTarget {
   const { ingress, port, targetPort, host } = inbound;
   const name = listenerName(ingress?.bind ?? wildcardAddress(view), targetPort);
   return {
@@ -112,6 +117,7 @@ function targetOf({ view }: GenerateInput, inbound: InboundPort): InboundTarget 
     port: targetPort,
     protocol: port.protocol,
     cluster: inbound.clusterName,
+    tcpStatPrefix: inboundStatName(ctx, scope, inbound) ?? inbound.clusterName,
     httpStatPrefix: `inbound_${name};`,
     routeName: inbound.clusterName,
     virtualHost: `inbound|http|${port.port}`,
@@ -125,12 +131,18 @@ function chainsFor(
   target: InboundTarget,
   mode: MtlsMode,
 ): FilterChain[] {
+  const { ctx, view } = input;
   // TLS of the user's own, and of the mesh, don't go together.
   const tls = mode === "DISABLE" ? target.tls : undefined;
   return (tls ? ownTlsMatches(target.protocol) : inboundMatches(target.protocol, mode)).map((match) => {
     const filterChainMatch: FilterChainMatch = {};
     if (target.port !== 0) filterChainMatch.destinationPort = { value: target.port };
-    if (match.applicationProtocols) filterChainMatch.applicationProtocols = [...match.applicationProtocols];
+    if (match.applicationProtocols) {
+      const plain = match.applicationProtocols === PLAINTEXT_HTTP;
+      filterChainMatch.applicationProtocols = plain
+        ? plaintextHttp(ctx.mesh.features)
+        : [...match.applicationProtocols];
+    }
     if (match.transportProtocol) filterChainMatch.transportProtocol = match.transportProtocol;
     const chain: FilterChain = {
       name: match.http ? target.httpName : target.name,
@@ -139,7 +151,11 @@ function chainsFor(
     if (target.config !== "") {
       chain.metadata = { filterMetadata: { istio: struct({ config: target.config }) } };
     }
-    if (tls) chain.transportSocket = gatewayTlsSocket({ tls }, true, input.view.istioFilters);
+    if (tls)
+      chain.transportSocket = gatewayTlsSocket(ctx, tls, {
+        carries: "tcp",
+        peerExchange: speaksPeerExchange(ctx, view),
+      });
     else if (match.endsTls) chain.transportSocket = tlsSocket(input, match);
     const filters = match.http ? httpFilterChain(input, security, target) : tcpFilterChain(input, security, target);
     return chainOf(filters, chain);
@@ -153,7 +169,7 @@ function tlsSocket({ ctx, view }: GenerateInput, match: InboundMatch): envoy.con
     http: match.http,
     trustDomains: ctx.mesh.features.skipValidateTrustDomain ? [] : domains,
     metadata: view.metadata,
-    peerExchange: view.istioFilters,
+    peerExchange: speaksPeerExchange(ctx, view),
     ...(mesh.meshMTLS?.minProtocolVersion === "TLSV1_3" ? { minVersion: 4 } : {}),
     ...(mesh.meshMTLS?.cipherSuites?.length ? { ciphers: mesh.meshMTLS.cipherSuites } : {}),
   });
@@ -166,12 +182,12 @@ function metadataExchange({ ctx, view }: GenerateInput): NamedFilter[] {
 function tcpFilterChain(input: GenerateInput, security: SecurityPolicies, target: InboundTarget): NamedFilter[] {
   const { ctx, view } = input;
   const policies = networkPolicies(ctx, view, "inbound");
-  const proxy = tcpProxy({ statPrefix: target.cluster, cluster: target.cluster, ...policies.tcpProxy });
+  const proxy = tcpProxy({ statPrefix: target.tcpStatPrefix, cluster: target.cluster, ...policies.tcpProxy });
   return [
     ...metadataExchange(input),
     ...security.tcp,
     ...policies.filters,
-    ...protocolFilters(ctx, target.protocol, target.cluster, target.cluster, proxy, view.istioFilters),
+    ...protocolFilters(ctx, target.protocol, target.tcpStatPrefix, target.cluster, proxy, view.istioFilters),
   ];
 }
 
@@ -180,7 +196,7 @@ const APPEND_FORWARD = 2;
 function httpFilterChain(input: GenerateInput, security: SecurityPolicies, target: InboundTarget): NamedFilter[] {
   const { ctx, view } = input;
   const http2 = isHttp2(target.protocol);
-  const accessLog = accessLogs(ctx, view, "http");
+  const accessLog = accessLogs(ctx, "http");
   const extra: ConnectionManager = {
     forwardClientCertDetails: APPEND_FORWARD,
     setCurrentClientCertDetails: { subject: { value: true }, uri: true, dns: true },
@@ -223,9 +239,8 @@ function httpFilterChain(input: GenerateInput, security: SecurityPolicies, targe
 
 /** The chain that ends calls of the listener to itself. */
 export function blackHoleChain(input: GenerateInput, port: number): FilterChain {
-  const { ctx, view } = input;
-  const policies = networkPolicies(ctx, view, "inbound");
-  return chainOf([...metadataExchange(input), ...policies.filters, tcpTo("BlackHoleCluster", policies.tcpProxy)], {
+  const { filters } = networkPolicies(input.ctx, input.view, "inbound");
+  return chainOf([...metadataExchange(input), ...filters, tcpTo("BlackHoleCluster")], {
     name: "virtualInbound-blackhole",
     filterChainMatch: { destinationPort: { value: port } },
   });

@@ -19,14 +19,22 @@ export function listenerName(bind: string, port: number): string {
   return port === 0 ? bind : `${bind}_${port}`;
 }
 
-/** The address or Unix socket to listen on, and for all of a dual-stack proxy's addresses also the other family's. */
-export function listenOn({ ctx, view }: GenerateInput, bind: string, port: number): Listener {
+/**
+ * The address or Unix socket to listen on, and for all of a dual-stack proxy's addresses also the other family's. `always`
+ * where that is so whether or not the mesh has dual stack on.
+ */
+export function listenOn({ ctx, view }: GenerateInput, bind: string, port: number, always = false): Listener {
   const { ipv4, ipv6 } = view.ipFamilies;
-  const both = ipv4 && ipv6 && ctx.mesh.features.dualStack && bind === wildcardAddress(view);
+  const both = ipv4 && ipv6 && (always || ctx.mesh.features.dualStack) && bind === wildcardAddress(view);
   return {
     address: envoyAddress(bind, port),
     ...(both ? { additionalAddresses: [{ address: envoyAddress("::", port) }] } : {}),
   };
+}
+
+/** Connections spread evenly over the proxy's threads, where its metadata asks for it. TCP only. */
+export function exactBalance(asked: boolean): Listener {
+  return asked ? { connectionBalanceConfig: { exactBalance: {} } } : {};
 }
 
 /** Connections that one turn of the event loop takes, so that a burst doesn't hold up the others. */

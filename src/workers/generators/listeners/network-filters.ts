@@ -7,6 +7,7 @@ import type { PushContext } from "../../context/push-context.ts";
 import { any, durationMs, parseDuration } from "../../encode/values.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import type { NamedFilter } from "../../filters/peer-metadata.ts";
+import { outboundStatName } from "../../filters/stat-name.ts";
 import { type TcpProxy, tcpProxy } from "../../filters/tcp-proxy.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { policyFor, subsetOf } from "../../scope/traffic-policy.ts";
@@ -65,8 +66,11 @@ export function singleDestination(
   scope: ProxyScope,
   cluster: string,
   port: ServicePort,
-  statPrefix = cluster,
 ): NamedFilter[] {
+  const key = parseSubsetKey(cluster);
+  const service = key && scope.byHostname.get(key.hostname);
+  const named = service && outboundStatName(input.ctx, service, port, key.subset);
+  const statPrefix = named ?? cluster;
   const config: TcpProxy = { statPrefix, cluster, ...ruleSettings(scope, cluster) };
   return chain(input, scope, port.protocol, statPrefix, cluster, config);
 }
@@ -104,8 +108,8 @@ function chain(
   config: TcpProxy,
 ): NamedFilter[] {
   const { ctx, view } = input;
-  const policies = networkPolicies(ctx, view, "outbound");
-  const proxy = tcpProxy({ ...config, ...policies.tcpProxy });
+  const policies = networkPolicies(ctx, view, view.type === "router" ? "gateway" : "outbound");
+  const proxy = tcpProxy({ ...policies.tcpProxy, ...config });
   return [...policies.filters, ...protocolFilters(ctx, protocol, statPrefix, cluster, proxy, view.istioFilters)];
 }
 

@@ -1,40 +1,81 @@
 // The filter chain of a sidecar's outbound HTTP. Worker threads.
 import type { ServiceRecord } from "../../../shared/model/service.ts";
-import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
-import { httpForwardProxy } from "../../filters/dynamic-forward-proxy.ts";
+import { accessLogs } from "../../filters/access-logs.ts";
+import {
+  type ConnectionManager,
+  type ConnectionManagerOptions,
+  connectionManager,
+} from "../../filters/connection-manager.ts";
+import { dnsCache, httpForwardProxy, unknownHostsCache } from "../../filters/dynamic-forward-proxy.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
-import { accessLogs, httpStatsFilters } from "../../filters/telemetry.ts";
+import type { NamedFilter } from "../../filters/peer-metadata.ts";
+import { httpStatsFilters } from "../../filters/telemetry.ts";
+import { catchAllVirtualHost } from "../../routing/default-routes.ts";
+import { routeConfiguration } from "../../routing/route-configuration.ts";
+import { virtualHostFor } from "../../routing/upstream-routes.ts";
 import type { GenerateInput } from "../generator.ts";
-import { chainOf, type FilterChain, PLAINTEXT_HTTP, RAW_BUFFER } from "./filter-chain.ts";
+import { chainOf, type FilterChain, plaintextHttp, RAW_BUFFER } from "./filter-chain.ts";
 import { timed } from "./tcp-chains.ts";
 
 export interface OutboundHttp {
   /** Name of the listener, by which its statistics go. */
   readonly statPrefix: string;
-  readonly routeName: string;
+  /** Name of a route configuration of RDS, or the routes themselves. */
+  readonly routes: ConnectionManagerOptions["routes"];
   readonly grpcWeb: boolean;
   /** True where the chain must only take what is HTTP. */
   readonly detects: boolean;
   /** Hosts that are resolved for each request. */
   readonly wildcards: readonly ServiceRecord[];
+  /** True where hosts that the mesh doesn't know are resolved, too. */
+  readonly resolvesUnknown: boolean;
   readonly extra?: ConnectionManager;
 }
 
 export function outboundHttpChain(input: GenerateInput, http: OutboundHttp): FilterChain {
+  const match = { applicationProtocols: plaintextHttp(input.ctx.mesh.features), transportProtocol: RAW_BUFFER };
+  return timed(chainOf([outboundHttpManager(input, http)], http.detects ? { filterChainMatch: match } : {}));
+}
+
+/**
+ * The chain by which HTTP to addresses that the mesh doesn't know goes to wherever its host is: what the virtual listener
+ * has before it lets everything through as it came.
+ */
+export function unknownHostsChain(input: GenerateInput): FilterChain {
+  const policy = "ALLOW_ANY_DYNAMIC_DNS";
+  const host = virtualHostFor(input.view, catchAllVirtualHost(policy, ""));
+  const config = routeConfiguration(host.name ?? "", [host]);
+  const manager = outboundHttpManager(input, {
+    statPrefix: `virtualOutbound_${host.name}`,
+    routes: { config },
+    grpcWeb: false,
+    detects: true,
+    wildcards: [],
+    resolvesUnknown: true,
+  });
+  return chainOf([manager], {
+    name: "virtualOutbound-catchall-tcp-http",
+    filterChainMatch: { applicationProtocols: plaintextHttp(input.ctx.mesh.features) },
+  });
+}
+
+function outboundHttpManager(input: GenerateInput, http: OutboundHttp): NamedFilter {
   const { ctx, view } = input;
-  const accessLog = accessLogs(ctx, view, "http");
-  const manager = connectionManager(ctx, view, {
+  const accessLog = accessLogs(ctx, "http");
+  const caches = [
+    ...http.wildcards.map((service) => dnsCache(service.hostname, view, ctx)),
+    ...(http.resolvesUnknown ? [unknownHostsCache(view, ctx)] : []),
+  ];
+  return connectionManager(ctx, view, {
     statPrefix: `outbound_${http.statPrefix};`,
     httpFilters: httpFilters(ctx, view, {
       direction: "outbound",
       grpcWeb: http.grpcWeb,
-      resolvers: http.wildcards.map((service) => httpForwardProxy(service.hostname, view, ctx)),
+      resolvers: caches.map(httpForwardProxy),
       stats: httpStatsFilters(ctx, view, "outbound"),
     }),
-    routes: { name: http.routeName },
+    routes: http.routes,
     useRemoteAddress: ctx.mesh.features.sidecarUseRemoteAddress,
     extra: { ...http.extra, ...(accessLog.length > 0 ? { accessLog } : {}) },
   });
-  const match = { applicationProtocols: PLAINTEXT_HTTP, transportProtocol: RAW_BUFFER };
-  return timed(chainOf([manager], http.detects ? { filterChainMatch: match } : {}));
 }

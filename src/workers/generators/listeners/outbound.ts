@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { isHttp, type ServicePort, type ServiceRecord } from "../../../shared/model/service.ts";
 import { bindsEgress, isPrivileged } from "../../scope/capture.ts";
 import type { EgressScope } from "../../scope/egress-hosts.ts";
-import type { ProxyScope } from "../../scope/proxy-scope.ts";
+import { type ProxyScope, resolvesUnknown } from "../../scope/proxy-scope.ts";
 import { listenAddresses } from "../../scope/service-address.ts";
 import type { GenerateInput } from "../generator.ts";
 import type { FilterChain } from "./filter-chain.ts";
@@ -90,7 +90,7 @@ function addPort(to: Egress, service: ServiceRecord, port: ServicePort): void {
       const routeName = address === any ? String(port.port) : `${service.hostname}:${port.port}`;
       addHttp(to, address, port, routeName, { grpcWeb: false, detects: true, wildcards: [] });
     }
-    addTcp(to, address, port, { service, port: servedPort(service, port), cidr, wildcard: address === any });
+    addTcp(to, address, port, { service, port: servedPort(to, service, port), cidr, wildcard: address === any });
   };
   if (bind !== "") {
     add(bind, "");
@@ -109,8 +109,12 @@ function addPort(to: Egress, service: ServiceRecord, port: ServicePort): void {
   for (const address of (headless && endpointAddresses(input, service, port)) || [any]) add(address, "");
 }
 
-/** The port of the service behind a Unix socket, which has none itself. */
-function servedPort(service: ServiceRecord, port: ServicePort): ServicePort {
+/**
+ * What a listener says of its port: one that stands for the service's port has no name for statistics, and behind a Unix
+ * socket, which has no port, is the service's.
+ */
+function servedPort({ egress }: Egress, service: ServiceRecord, port: ServicePort): ServicePort {
+  if (!egress.port) return { ...port, name: "" };
   return port.port === 0 ? { ...port, port: service.ports[0]?.port ?? 0 } : port;
 }
 
@@ -139,7 +143,13 @@ function addHttp(to: Egress, bind: string, { port }: ServicePort, name: string, 
   const listener = listenerAt(to, bind, port);
   if (!listener || listener.http) return;
   const routeName = port === 0 ? bind : name;
-  listener.http = (who) => outboundHttpChain(who, { statPrefix: listenerName(bind, port), routeName, ...options });
+  listener.http = (who) =>
+    outboundHttpChain(who, {
+      statPrefix: listenerName(bind, port),
+      routes: { name: routeName },
+      resolvesUnknown: resolvesUnknown(to.scope),
+      ...options,
+    });
 }
 
 /** Chains with a match that is taken are left out: the older service keeps the address. */
@@ -168,13 +178,14 @@ function listenerAt({ listeners, locked, bound }: Egress, bind: string, port: nu
 const HTTP_PROXY_ROUTE = "http_proxy";
 
 /** The listener for applications that use their sidecar as an HTTP proxy; undefined where nobody asks for it. */
-export function httpProxyListener({ ctx, view }: GenerateInput): OutboundListener | undefined {
+export function httpProxyListener({ ctx, view }: GenerateInput, scope: ProxyScope): OutboundListener | undefined {
   const port = view.metadata.httpProxyPort || (ctx.mesh.mesh.proxyHttpPort ?? 0);
   if (port === 0) return undefined;
   const bind = loopbackAddress(view);
   const http: OutboundHttp = {
     statPrefix: listenerName(bind, port),
-    routeName: HTTP_PROXY_ROUTE,
+    routes: { name: HTTP_PROXY_ROUTE },
+    resolvesUnknown: resolvesUnknown(scope),
     grpcWeb: false,
     detects: false,
     wildcards: [],

@@ -4,11 +4,11 @@ import { envoy } from "../../../shared/gen/envoy.js";
 import { Fragments } from "../../encode/fragments.ts";
 import type { EncodedPart, ResourceSink } from "../../encode/resource-sink.ts";
 import { ZERO_DURATION } from "../../encode/values.ts";
+import { listenerAccessLogs } from "../../filters/access-logs.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
-import { listenerAccessLogs } from "../../filters/telemetry.ts";
 import { capturesNothing } from "../../scope/capture.ts";
-import { type ProxyScope, SCOPE_DEPENDENCIES } from "../../scope/proxy-scope.ts";
+import { type ProxyScope, resolvesUnknown, SCOPE_DEPENDENCIES } from "../../scope/proxy-scope.ts";
 import type { GenerateInput } from "../generator.ts";
 import {
   chainOf,
@@ -22,11 +22,13 @@ import {
   needsTlsInspector,
   OUTBOUND,
   originalDst,
+  originalSrc,
   tlsInspector,
 } from "./filter-chain.ts";
 import { blackHoleChain, detectionTimeout, type InboundChains, inboundChains } from "./inbound.ts";
-import { listenerName, listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
+import { exactBalance, listenerName, listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
 import { httpProxyListener, type OutboundListener, outboundListeners } from "./outbound.ts";
+import { unknownHostsChain } from "./outbound-http.ts";
 
 const { Listener: ListenerCodec } = envoy.config.listener.v3;
 
@@ -55,7 +57,7 @@ export function sidecarListeners(input: GenerateInput, scope: ProxyScope, sink: 
     add(virtualInbound(input, inbound));
   }
   for (const listener of boundListeners(input, inbound)) add(listener);
-  const httpProxy = httpProxyListener(input);
+  const httpProxy = httpProxyListener(input, scope);
   for (const own of httpProxy ? [...others, httpProxy] : others) add(outboundListener(input, scope, own));
 }
 
@@ -68,7 +70,7 @@ interface SortedListeners {
 /** The outbound listeners of all that see the same; worked out once for each snapshot that changes them. */
 function sortedListeners(input: GenerateInput, scope: ProxyScope): SortedListeners {
   const { ctx, view } = input;
-  const { dnsCapture, unprivilegedPod, statusPort, prometheusPort } = view.metadata;
+  const { dnsCapture, unprivilegedPod, statusPort, prometheusPort, idleTimeout } = view.metadata;
   const headless = scope.services.filter((s) => s.resolution === "passthrough" && s.addresses.length === 0);
   const facts = canonicalJson([
     view.istioFilters,
@@ -77,6 +79,7 @@ function sortedListeners(input: GenerateInput, scope: ProxyScope): SortedListene
     capturesNothing(view),
     unprivilegedPod,
     [statusPort, prometheusPort],
+    idleTimeout,
     view.addresses,
     // Routes by label are part of chains.
     ctx.configs("VirtualService").length > 0 && usesLabels(scope) ? view.labels : {},
@@ -105,8 +108,13 @@ function plainPart(input: GenerateInput, scope: ProxyScope, own: OutboundListene
     return sink.encode(listener.name!, ListenerCodec, listener);
   };
   const [chain] = own.tcp.values();
-  const { ipv4, ipv6 } = input.view.ipFamilies;
-  const key = `${own.bind}_${own.port}|${own.bound}|${ipv4}${ipv6}|${scope.outboundPolicy}|${scope.egressProxy}`;
+  const { ipFamilies, metadata } = input.view;
+  const key = canonicalJson([
+    [own.bind, own.port, own.bound],
+    ipFamilies,
+    [scope.outboundPolicy, scope.egressProxy],
+    [metadata.idleTimeout, metadata.outboundExactBalance],
+  ]);
   return fragments.get(chain!, key, [input.ctx.mesh], encode);
 }
 
@@ -114,15 +122,14 @@ function outboundListener(input: GenerateInput, scope: ProxyScope, own: Outbound
   const chains: FilterChain[] = [...(own.http ? [own.http(input)] : []), ...own.tcp.values()];
   const listener: Listener = {
     name: listenerName(own.bind, own.port),
-    ...listenOn(input, own.bind, own.port),
+    ...listenOn(input, own.bind, own.port, true),
     trafficDirection: OUTBOUND,
     ...(own.bound ? perSocketEvent(input) : { bindToPort: { value: false } }),
     // Only what tells HTTP from other things has to wait for first bytes.
     listenerFiltersTimeout: chains.some(needsHttpInspector) ? detectionTimeout(input) : ZERO_DURATION,
     continueOnListenerFiltersTimeout: true,
+    ...exactBalance(input.view.metadata.outboundExactBalance),
   };
-  const accessLog = listenerAccessLogs(input.ctx);
-  if (accessLog.length > 0) listener.accessLog = accessLog;
   const all = chains.findIndex(matchesAll);
   if (all >= 0 && chains.length > 1) {
     listener.defaultFilterChain = chains[all]!;
@@ -141,7 +148,8 @@ function outboundListener(input: GenerateInput, scope: ProxyScope, own: Outbound
 
 /** Everything as it came, or to the proxy for it, or to nowhere where only known hosts may be reached. */
 function passthroughFilters(input: GenerateInput, scope: ProxyScope): FilterChain {
-  const cluster = scope.outboundPolicy === "ALLOW_ANY" ? scope.egressProxy || "PassthroughCluster" : "BlackHoleCluster";
+  const closed = scope.outboundPolicy === "REGISTRY_ONLY";
+  const cluster = closed ? "BlackHoleCluster" : scope.egressProxy || "PassthroughCluster";
   const policies = networkPolicies(input.ctx, input.view, "outbound");
   return chainOf([...policies.filters, tcpTo(cluster, policies.tcpProxy)]);
 }
@@ -153,8 +161,9 @@ function passthroughChain(input: GenerateInput, scope: ProxyScope): FilterChain 
 function virtualOutbound(input: GenerateInput, scope: ProxyScope): Listener {
   const { ctx, view } = input;
   const port = ctx.mesh.mesh.proxyListenPort ?? OUTBOUND_PORT;
-  const policies = networkPolicies(ctx, view, "outbound");
+  const { filters } = networkPolicies(ctx, view, "outbound");
   const accessLog = listenerAccessLogs(ctx);
+  const unknown = resolvesUnknown(scope);
   return {
     name: "virtualOutbound",
     ...listenOn(input, wildcardAddress(view), port),
@@ -164,12 +173,14 @@ function virtualOutbound(input: GenerateInput, scope: ProxyScope): Listener {
     ...perSocketEvent(input),
     ...(accessLog.length > 0 ? { accessLog } : {}),
     filterChains: [
-      chainOf([...policies.filters, tcpTo("BlackHoleCluster", policies.tcpProxy)], {
+      chainOf([...filters, tcpTo("BlackHoleCluster")], {
         name: "virtualOutbound-blackhole",
         filterChainMatch: { destinationPort: { value: port } },
       }),
+      ...(unknown ? [unknownHostsChain(input)] : []),
       { ...passthroughFilters(input, scope), name: "virtualOutbound-catchall-tcp" },
     ],
+    ...(unknown ? { listenerFilters: [httpInspector()] } : {}),
   };
 }
 
@@ -185,10 +196,15 @@ function virtualInbound(input: GenerateInput, inbound: InboundChains): Listener 
     listenerFiltersTimeout: detectionTimeout(input),
     continueOnListenerFiltersTimeout: true,
     ...transparency(input),
+    ...exactBalance(view.metadata.inboundExactBalance),
     ...perSocketEvent(input),
     ...(accessLog.length > 0 ? { accessLog } : {}),
     filterChains: chains,
-    listenerFilters: [originalDst(), ...inspectors(chains)],
+    listenerFilters: [
+      originalDst(),
+      ...(view.metadata.interceptionMode === "TPROXY" ? [originalSrc()] : []),
+      ...inspectors(chains),
+    ],
   };
 }
 
@@ -231,6 +247,7 @@ function boundListeners(input: GenerateInput, inbound: InboundChains): Listener[
       trafficDirection: INBOUND,
       listenerFiltersTimeout: detectionTimeout(input),
       continueOnListenerFiltersTimeout: true,
+      ...exactBalance(input.view.metadata.inboundExactBalance),
       ...perSocketEvent(input),
       ...(accessLog.length > 0 ? { accessLog } : {}),
       filterChains: [...chains],

@@ -47,7 +47,8 @@ export function tcpChains(
   ];
   if (own.length > 0) return build();
   const { service, port, cidr, wildcard } = target;
-  const key = `${port.port}|${cidr}|${wildcard}|${input.view.istioFilters}|${input.view.ipFamilies.ipv4}`;
+  const { istioFilters, ipFamilies, metadata } = input.view;
+  const key = `${port.port}|${cidr}|${wildcard}|${istioFilters}|${ipFamilies.ipv4}|${metadata.idleTimeout}`;
   // Of services with one host the first one's rule counts, as for the cluster.
   const named = scope.byHostname.get(service.hostname);
   return fragments.get(service, key, [input.ctx.mesh, named && scope.destinationRule(named)], build);

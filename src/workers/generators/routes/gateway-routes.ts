@@ -5,13 +5,14 @@ import type { VirtualHost } from "../../routing/default-routes.ts";
 import { bracketed } from "../../routing/domains.ts";
 import { hashPoliciesOf } from "../../routing/hash-policy.ts";
 import { httpRoutes, type Route, type RouteContext } from "../../routing/http-route.ts";
+import { routeConfiguration } from "../../routing/route-configuration.ts";
 import { isCatchAll } from "../../routing/route-match.ts";
+import { virtualHostFor } from "../../routing/upstream-routes.ts";
 import { endsTls, type GatewayServer, mergedGateway } from "../../scope/gateways.ts";
+import { offersHttp3 } from "../../scope/http3.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { type VirtualService, virtualServicesFor } from "../../scope/virtual-services.ts";
 import type { GenerateInput } from "../generator.ts";
-import { routeConfiguration } from "./route-configuration.ts";
-import { virtualHostFor } from "./upstream-routes.ts";
 
 const REQUIRE_ALL_TLS = 2;
 
@@ -45,6 +46,7 @@ function addServer(
   scope: ProxyScope,
 ): void {
   const redirect = server.server.tls?.httpsRedirect === true;
+  const http3 = offersHttp3(input.ctx, input.view, server);
   const hostOf = (host: string): VirtualHost & { routes: Route[] } => {
     let vh = hosts.get(host);
     if (!vh) {
@@ -62,12 +64,22 @@ function addServer(
   for (const vs of virtualServicesFor(input.ctx, server.gateway, input.view.namespace)) {
     const bound = boundHosts(server, vs);
     if (bound.length === 0) continue;
-    const routes = httpRoutes(vs, routeContext(server, port, input, scope));
+    const found = httpRoutes(vs, routeContext(server, port, input, scope));
+    const routes = http3 ? found.map((route) => withAltSvc(route, port)) : found;
     if (routes.length === 0) continue;
     for (const host of bound) hostOf(host).routes.push(...routes);
   }
   // A redirect needs no routes.
   if (redirect) for (const { host } of server.hosts) hostOf(host);
+}
+
+/** Seconds for which clients may remember that there is HTTP/3: a day. */
+const ALT_SVC_SECONDS = 86_400;
+
+/** The route with a header that tells clients of HTTP/3 at the server's port (RFC 7838). */
+function withAltSvc(route: Route, port: number): Route {
+  const header = { key: "alt-svc", value: `h3=":${port}"; ma=${ALT_SVC_SECONDS}` };
+  return { ...route, responseHeadersToAdd: [...(route.responseHeadersToAdd ?? []), { header }] };
 }
 
 /** The hosts that a server and a VirtualService have in common, each the narrower of the two. */

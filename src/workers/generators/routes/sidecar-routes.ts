@@ -7,13 +7,13 @@ import { joinRepeated } from "../../encode/join.ts";
 import { statefulSession } from "../../filters/stateful-session.ts";
 import { catchAllVirtualHost, type VirtualHost } from "../../routing/default-routes.ts";
 import { bracketed, hostDomains } from "../../routing/domains.ts";
+import { routeConfiguration } from "../../routing/route-configuration.ts";
+import { virtualHostFor } from "../../routing/upstream-routes.ts";
 import type { EgressScope } from "../../scope/egress-hosts.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { serviceAddresses } from "../../scope/service-address.ts";
 import type { GenerateInput } from "../generator.ts";
 import { type HostRoutes, hostRoutesAt } from "./host-routes.ts";
-import { routeConfiguration } from "./route-configuration.ts";
-import { virtualHostFor } from "./upstream-routes.ts";
 
 const { RouteConfiguration, VirtualHost: VirtualHostCodec } = envoy.config.route.v3;
 

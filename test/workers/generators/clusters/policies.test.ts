@@ -2,9 +2,10 @@
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#TrafficPolicy
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { kubeService } from "../../../support/registry.ts";
 import { assertLike, clusterOf, doc, host, meshOf, show } from "../../../support/worker-behaviour.ts";
 import type { Json } from "../../../support/worker-json.ts";
-import { meshSettings } from "../../../support/worker-mesh.ts";
+import { meshSettings, WorkerMesh } from "../../../support/worker-mesh.ts";
 
 const UNLIMITED = 4_294_967_295;
 const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -246,4 +247,26 @@ test("places are weighed where a rule distributes or fails over by name, the lat
     [{ enabled: true }, true, false],
   ];
   for (const [setting, outlier, expected] of cases) assert.equal(weighs(setting, outlier), expected);
+});
+
+test("gauges of what limits have left are there where the mesh wants them, with limits and without", () => {
+  const on = meshSettings("", { DISABLE_TRACK_REMAINING_CB_METRICS: "false" });
+  const limited = { connectionPool: { tcp: { maxConnections: 3 } } };
+  for (const policy of [{}, limited]) {
+    assertLike(clusterWith(policy, {}, on), { circuitBreakers: { thresholds: [{ trackRemaining: true }] } });
+    assertLike(clusterWith(policy), { circuitBreakers: { thresholds: [{ trackRemaining: undefined }] } });
+  }
+});
+
+test("headless services of Kubernetes are found over EDS where the mesh says so", () => {
+  const typeOf = (on: string): unknown => {
+    const mesh = new WorkerMesh(
+      [kubeService("h", { clusterIPs: ["None"] })],
+      meshSettings("", { PILOT_ENABLE_EDS_FOR_HEADLESS_SERVICES: on }),
+    );
+    const clusters = show(mesh, "CDS");
+    return Object.entries(clusters).find(([name]) => name.includes("h.default.svc.cluster.local"))?.[1].type;
+  };
+  assert.equal(typeOf("false"), "ORIGINAL_DST");
+  assert.equal(typeOf("true"), "EDS");
 });

@@ -173,3 +173,56 @@ test("an endpoint says whether it takes mesh mTLS, which its own policy may turn
   assert.deepEqual(modes([policy, rule("ISTIO_MUTUAL")]), [istio, istio, undefined]);
   assert.deepEqual(modes([rule("SIMPLE")]), [undefined, undefined, undefined]);
 });
+
+const FILES = { TLS_CLIENT_CERT_CHAIN: "/c.pem", TLS_CLIENT_KEY: "/k.pem", TLS_CLIENT_ROOT_CERT: "/r.pem" };
+const OWN_FILES = {
+  tlsCertificateSdsSecretConfigs: [{ name: "file-cert:/c.pem~/k.pem" }],
+  combinedValidationContext: { validationContextSdsSecretConfig: { name: "file-root:/r.pem" } },
+};
+
+test("a proxy with certificates of its own shows them to everybody in the mesh, without looking at what endpoints can", () => {
+  const cluster = clusterWith(undefined, {}, [], { metadata: FILES });
+  assertLike(cluster, { transportSocketMatches: undefined });
+  assertLike(tlsContext(cluster), { sni: SNI, commonTlsContext: { ...OWN_FILES, alpnProtocols: undefined } });
+});
+
+const OVER_RULES: readonly (readonly [tls: object, expected: object])[] = [
+  [{ mode: "ISTIO_MUTUAL" }, { commonTlsContext: OWN_FILES, sni: undefined }],
+  [
+    { mode: "MUTUAL", clientCertificate: "/x", privateKey: "/y", caCertificates: "/z", sni: "s.example.com" },
+    { commonTlsContext: OWN_FILES, sni: "s.example.com" },
+  ],
+  [{ mode: "SIMPLE", caCertificates: "/z" }, { commonTlsContext: { tlsCertificateSdsSecretConfigs: undefined } }],
+];
+
+for (const [tls, expected] of OVER_RULES) {
+  test(`they stand in for those of ${JSON.stringify(tls)}, if that has any`, () => {
+    assertLike(tlsContext(clusterWith(tls, {}, [], { metadata: FILES })), expected);
+  });
+}
+
+test("certificates without roots to check others by don't count", () => {
+  const cluster = clusterWith(undefined, {}, [], { metadata: { ...FILES, TLS_CLIENT_ROOT_CERT: "" } });
+  assertLike(cluster, { transportSocketMatches: AUTO });
+});
+
+test("istio-peer-exchange isn't offered where the mesh has that off", () => {
+  const settings = meshSettings("", { PILOT_DISABLE_MX_ALPN: "true" });
+  const rule = doc("DestinationRule", "r", { host: "a.example.com", trafficPolicy: { tls: { mode: "ISTIO_MUTUAL" } } });
+  assertLike(tlsContext(clusterOf(meshOf([host("a"), rule], settings), "a")), {
+    commonTlsContext: { alpnProtocols: ["istio"] },
+  });
+});
+
+test("a credential may come from a certificate provider's service", () => {
+  const settings = meshSettings("extensionProviders: [{name: p, sds: {name: p, service: sds.example.com, port: 80}}]");
+  const tls = { mode: "MUTUAL", credentialName: "sds://p" };
+  const rule = doc("DestinationRule", "r", { host: "a.example.com", trafficPolicy: { tls } });
+  const context = (more: readonly object[]): Json | undefined =>
+    tlsContext(clusterOf(meshOf([host("a"), rule, ...more], settings), "a", "", { type: "router" }));
+  const cluster = { clusterName: "outbound|80||sds.example.com", authority: "sds.example.com" };
+  const served = { name: "p", sdsConfig: { apiConfigSource: { grpcServices: [{ envoyGrpc: cluster }] } } };
+  assertLike(context([host("sds")]), { commonTlsContext: { tlsCertificateSdsSecretConfigs: [served] } });
+  // Without the service the control plane is asked.
+  assertLike(context([]), { commonTlsContext: { tlsCertificateSdsSecretConfigs: [{ name: "kubernetes://sds://p" }] } });
+});

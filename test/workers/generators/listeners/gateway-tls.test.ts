@@ -1,8 +1,9 @@
 // How a gateway's server ends TLS: with which certificate, and what it asks of clients.
 // https://istio.io/latest/docs/reference/config/networking/gateway/#ServerTLSSettings
 import { test } from "node:test";
-import { assertLike, doc, meshOf, show } from "../../../support/worker-behaviour.ts";
+import { assertLike, doc, host, meshOf, show } from "../../../support/worker-behaviour.ts";
 import type { Json } from "../../../support/worker-json.ts";
+import { meshSettings } from "../../../support/worker-mesh.ts";
 
 /** The only chain of a server with these settings. */
 function chainWith(tls: object): Json {
@@ -73,3 +74,15 @@ for (const [mode, tls, expected] of MODES) {
     assertLike(chainWith(tls), { filterChainMatch: undefined, transportSocket: { typedConfig: expected } });
   });
 }
+
+test("metrics of a gateway's TCP don't take the client's word for the host, as those of a sidecar's clients do", () => {
+  const servers = [{ port: { number: 9000, name: "tcp", protocol: "TCP" }, hosts: ["*"] }];
+  const gateway = doc("Gateway", "gw", { selector: { istio: "gateway" }, servers });
+  const tcp = [{ route: [{ destination: { host: "a.example.com" } }] }];
+  const vs = doc("VirtualService", "v", { hosts: ["*"], gateways: ["gw"], tcp });
+  const mesh = meshOf([host("a"), gateway, vs], meshSettings("defaultProviders: {metrics: [prometheus]}"));
+  const listener = show(mesh, "LDS", { type: "router", labels: { istio: "gateway" } })["0.0.0.0_9000"]!;
+  assertLike((listener.filterChains as Json[])[0], {
+    filters: [{ name: "istio.stats", typedConfig: { disableHostHeaderFallback: true } }, {}],
+  });
+});

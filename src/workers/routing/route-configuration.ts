@@ -1,6 +1,6 @@
 // What all route configurations have alike. Worker threads, pure.
-import type { envoy } from "../../../shared/gen/envoy.js";
-import type { VirtualHost } from "../../routing/default-routes.ts";
+import type { envoy } from "../../shared/gen/envoy.js";
+import type { VirtualHost } from "./default-routes.ts";
 
 const MAX_DIRECT_RESPONSE_BYTES = 1 << 20;
 

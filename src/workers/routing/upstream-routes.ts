@@ -1,6 +1,6 @@
 // Virtual hosts for upstream Envoys, which warn of a deprecated field that Istio's build takes. Worker threads.
-import type { envoy } from "../../../shared/gen/envoy.js";
-import type { ProxyView } from "../../../shared/model/view.ts";
+import type { envoy } from "../../shared/gen/envoy.js";
+import type { ProxyView } from "../../shared/model/view.ts";
 
 type VirtualHost = envoy.config.route.v3.IVirtualHost;
 type Route = envoy.config.route.v3.IRoute;
