@@ -1,17 +1,15 @@
 // Which of a sidecar's parts of a type a change can touch, given that it touches the type at all. Main thread, pure.
 import type { IstioKind } from "../../shared/model/config.ts";
 import type { RegistryChange } from "../../shared/model/push-request.ts";
-import type { WantPart } from "../../shared/model/resource.ts";
+import type { TypePart } from "../../shared/model/resource.ts";
 import type { ProxyView } from "../../shared/model/view.ts";
 import { type HostSlice, sliceOf } from "../../shared/names/host-slice.ts";
 import { hostsMatch } from "../../shared/names/hostname.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 
 /** A part of a type, for the proxies that are alike in what it depends on. */
-export interface TypePart {
+export interface ProxyPart extends TypePart {
   readonly type: XdsType;
-  readonly part?: WantPart;
-  readonly slice?: HostSlice;
   readonly proxy: ProxyView;
 }
 
@@ -19,7 +17,7 @@ export interface TypePart {
 const INBOUND_ONLY: ReadonlySet<string> = new Set<IstioKind>(["AuthorizationPolicy", "RequestAuthentication"]);
 
 /** Says of each part whether the change can touch it. */
-export function partsTouched(change: RegistryChange): (part: TypePart) => boolean {
+export function partsTouched(change: RegistryChange): (part: ProxyPart) => boolean {
   const hosts = hostsTouched(change);
   const sharedListeners =
     change.services.size > 0 || [...change.configs.values()].some((c) => !INBOUND_ONLY.has(c.kind));

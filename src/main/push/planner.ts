@@ -12,6 +12,7 @@ import {
   type RegistryChange,
   type ServiceKey,
 } from "../../shared/model/push-request.ts";
+import { partKey } from "../../shared/model/resource.ts";
 import type { ProxyView } from "../../shared/model/view.ts";
 import { sniName, subsetKey } from "../../shared/names/cluster-name.ts";
 import { MESH_GATEWAY } from "../../shared/names/gateway.ts";
@@ -90,10 +91,11 @@ export class MeshPlanner implements Planner, AffectedVersions {
     this.version = version;
     this.plans = new Map();
     this.lastRequest = undefined;
-    this.relevance.update(this.registry, change?.mesh ? undefined : change);
-    this.passing.update(this.registry, change?.mesh ? undefined : change);
-    const ingressMoved = this.ingress.update(this.registry, change?.mesh ? undefined : change);
-    if (!change || change.mesh) {
+    const step = change?.mesh ? undefined : change;
+    this.relevance.update(this.registry, step);
+    this.passing.update(this.registry, step);
+    const ingressMoved = this.ingress.update(this.registry, step);
+    if (!step) {
       this.forgetViews();
       this.addressGeneration.clear();
       for (const facet of this.facets.values()) facet.affected = version;
@@ -101,14 +103,14 @@ export class MeshPlanner implements Planner, AffectedVersions {
       return;
     }
     if (ingressMoved) this.forgetViews();
-    this.noteMoved(change.workloadAddresses);
-    this.edsNames = this.clusterNames(change.endpoints.values());
+    this.noteMoved(step.workloadAddresses);
+    this.edsNames = this.clusterNames(step.endpoints.values());
     for (const name of this.edsNames) this.endpointVersions.set(name, version);
-    if (isEndpointsOnly(change)) return;
-    this.begin(change);
-    const touched = partsTouched(change);
+    if (isEndpointsOnly(step)) return;
+    this.begin(step);
+    const touched = partsTouched(step);
     for (const facet of this.facets.values()) {
-      if (this.planFor(scopeOf(facet), change).get(facet.type) === "all" && touched(facet)) facet.affected = version;
+      if (this.planFor(scopeOf(facet), step).get(facet.type) === "all" && touched(facet)) facet.affected = version;
     }
   }
 
@@ -193,8 +195,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   }
 
   private facetState(type: XdsType, made: MadeFacet): FacetState {
-    const { part = "", slice } = made;
-    const key = `${type}|${part}|${slice ? `${slice.index}/${slice.of}` : ""}|${made.ref.id}`;
+    const key = `${type}|${partKey(made)}|${made.ref.id}`;
     let state = this.facets.get(key);
     if (!state) {
       state = { ...made, type, affected: this.version };

@@ -2,8 +2,13 @@
 import { createHash } from "node:crypto";
 import { invariant } from "../../shared/assert.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
-import type { EncodedResource, ResourceSet, ResourceWant, WantPart } from "../../shared/model/resource.ts";
-import type { HostSlice } from "../../shared/names/host-slice.ts";
+import {
+  type EncodedResource,
+  partKey,
+  type ResourceSet,
+  type ResourceWant,
+  type TypePart,
+} from "../../shared/model/resource.ts";
 import type { Generated, GeneratedSet, GenerationWarning } from "../../shared/protocol/output.ts";
 import { WILDCARD_TYPES, type XdsType } from "../../shared/xds-types.ts";
 import type { ResourceCache } from "../cache/resource-cache.ts";
@@ -20,12 +25,8 @@ export interface AffectedVersions {
 }
 
 /** What of a view a type, or a part of it, depends on. */
-export interface ViewFacet {
+export interface ViewFacet extends TypePart {
   readonly ref: ProxyViewRef;
-  /** The part of a whole type; all of it when absent. */
-  readonly part?: WantPart;
-  /** The hosts of that part; all of them when absent. */
-  readonly slice?: HostSlice;
   /** The push version that last affected all of it. */
   readonly affected: number;
 }
@@ -85,13 +86,18 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
 
   /** The questions whose answers together are all of a type. */
   function wholeQuestions(snapshot: PublishedSnapshot, view: ProxyViewRef, type: XdsType): Question[] {
-    return versions.facetsOf(view, type).map(({ ref, part, slice, affected }) => ({
-      facet: ref,
-      want: { type, names: null, ...(part ? { part } : {}), ...(slice ? { slice } : {}) },
-      key: `${ref.id}|${type}|${part ?? ""}|${slice ? `${slice.index}/${slice.of}` : ""}`,
-      version: versionPart(snapshot, affected),
-      parts: null,
-    }));
+    return versions.facetsOf(view, type).map((facet) => {
+      const { ref, part, slice, affected } = facet;
+      const key = `${ref.id}|${type}|${partKey(facet)}`;
+      const version = versionPart(snapshot, affected);
+      return {
+        facet: ref,
+        want: { type, names: null, ...(part ? { part } : {}), ...(slice ? { slice } : {}) },
+        id: `${version}|${key}`,
+        cached: { key, version },
+        parts: null,
+      };
+    });
   }
 
   /** The key of the whole answer, and the key of each resource. */
@@ -131,8 +137,7 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     return {
       facet,
       want: { type, names },
-      key: `${facet.id}|${type}|${namesKey(names)}`,
-      version: versionPart(snapshot, newest),
+      id: `${versionPart(snapshot, newest)}|${facet.id}|${type}|${namesKey(names)}`,
       // Made when they are needed: most questions are answered by their key.
       parts: () =>
         names.map((name) => ({
@@ -145,10 +150,10 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
   /** The answer without any work, or what is missing. */
   function lookUp(q: Question): { readonly set: ResourceSet } | { readonly missing: readonly string[] | null } {
     if (q.parts === null) {
-      const set = cache.get(q.key, q.version);
+      const set = cache.get(q.cached.key, q.cached.version);
       return set ? { set } : { missing: null };
     }
-    const known = lists.get(idOf(q));
+    const known = lists.get(q.id);
     if (known) return { set: known };
     const names = q.want.names!;
     const resources: EncodedResource[] = [];
@@ -159,14 +164,14 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
       else missing.push(names[i]!);
     });
     if (missing.length > 0) return { missing };
-    return { set: remember(idOf(q), { type: q.want.type, resources }) };
+    return { set: remember(q.id, { type: q.want.type, resources }) };
   }
 
   /** Files what was generated, and gives the whole answer. */
   function accept(q: Question, generated: readonly GeneratedSet[]): ResourceSet {
     const fresh: ResourceSet = { type: q.want.type, resources: generated.flatMap(resourcesOf) };
     if (q.parts === null) {
-      cache.set(q.key, q.version, fresh);
+      cache.set(q.cached.key, q.cached.version, fresh);
       return fresh;
     }
     const byName = new Map(fresh.resources.map((r) => [r.name, r]));
@@ -183,7 +188,7 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
       if (known) resources.push(...known.resources);
       else cache.set(part.key, part.version, { type: q.want.type, resources: [] });
     });
-    return remember(idOf(q), { type: q.want.type, resources });
+    return remember(q.id, { type: q.want.type, resources });
   }
 
   async function generate(
@@ -226,7 +231,7 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
       const all = asked.length === 1 ? asked[0]! : asked.flat();
       for (let at = 0; at < all.length; at++) {
         const q = all[at]!;
-        const running = underWay.get(idOf(q));
+        const running = underWay.get(q.id);
         if (running) {
           answers[at] = running;
           waits = true;
@@ -239,8 +244,8 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
       for (const [facet, own] of byFacet(todo)) {
         const work = generate(snapshot, facet, own);
         own.forEach(({ q, at }, i) => {
-          const one = work.then((sets) => sets[i]!).finally(() => underWay.delete(idOf(q)));
-          underWay.set(idOf(q), one);
+          const one = work.then((sets) => sets[i]!).finally(() => underWay.delete(q.id));
+          underWay.set(q.id, one);
           answers[at] = one;
         });
       }
@@ -262,21 +267,24 @@ function joined(sets: readonly ResourceSet[], asked: readonly (readonly Question
   });
 }
 
-interface Question {
+interface QuestionBase {
   /** What of the view the type depends on: what a worker is given. */
   readonly facet: ProxyViewRef;
   readonly want: ResourceWant;
-  readonly key: string;
-  /** The push version that last affected any of it. */
-  readonly version: string;
-  /** Where the single resources are cached; null for a type that is cached as a whole. */
-  readonly parts: (() => readonly { readonly key: string; readonly version: string }[]) | null;
+  /** Of the question about one state of the mesh. */
+  readonly id: string;
 }
 
-/** Of a question about one state of the mesh. */
-function idOf({ key, version }: Question): string {
-  return `${version}|${key}`;
+/** Where the cache has a set, and of which push version. */
+interface CachePlace {
+  readonly key: string;
+  readonly version: string;
 }
+
+/** About a type, or a part of it, that is cached as a whole, or about names whose resources are cached one by one. */
+type Question =
+  | (QuestionBase & { readonly parts: null; readonly cached: CachePlace })
+  | (QuestionBase & { readonly parts: () => readonly CachePlace[] });
 
 /** Types that depend on the same of a view are one task. */
 function byFacet<T extends { readonly q: Question }>(todo: readonly T[]): Map<ProxyViewRef, T[]> {

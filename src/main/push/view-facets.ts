@@ -3,9 +3,8 @@
 import { canonicalJson } from "../../shared/canonical-json.ts";
 import { viewId } from "../../shared/ids.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
-import type { WantPart } from "../../shared/model/resource.ts";
+import type { TypePart, WantPart } from "../../shared/model/resource.ts";
 import type { IpFamilies, ProxyView, ViewMetadata } from "../../shared/model/view.ts";
-import type { HostSlice } from "../../shared/names/host-slice.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import type { NamespaceClasses } from "./namespace-classes.ts";
 import type { Hash, PlannedView } from "./proxy-view.ts";
@@ -76,10 +75,8 @@ export function facetsOf(planned: PlannedView, type: XdsType, relevance: Relevan
 }
 
 /** What of a view a type depends on, before it has its place among the planner's. */
-export interface MadeFacet {
+export interface MadeFacet extends TypePart {
   readonly ref: ProxyViewRef;
-  readonly part?: WantPart;
-  readonly slice?: HostSlice;
   /** What decides whether a change can touch it. */
   readonly proxy: ProxyView;
   /** True when other views may have the same facet. */

@@ -2,8 +2,8 @@
 //
 // grpc-js serves the call: connections, headers, deadlines, keepalive, status. But it joins each message that it reads in a
 // new buffer, and copies each that it writes into a frame. Acknowledgements of thousands of names and clusters of megabytes
-// made that most of a push's CPU (PROFILING.md has the figures), so the frames are ours. grpc-js gives no way
-// to the stream but a private field; its version is pinned, and `http2StreamOf` fails when there is none.
+// made that most of a push's CPU, so the frames are ours. grpc-js gives no way to the stream but a private field; its version is
+// pinned, and `http2StreamOf` fails when there is none.
 import type { Http2Stream } from "node:http2";
 import { unzipSync } from "node:zlib";
 import * as grpc from "@grpc/grpc-js";

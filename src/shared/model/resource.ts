@@ -24,12 +24,20 @@ export interface ResourceSet {
  */
 export type WantPart = "shared" | "own";
 
-/** What is asked of generation: a whole type (`names` null) or some names of it. */
-export interface ResourceWant {
-  readonly type: XdsType;
-  readonly names: readonly string[] | null;
-  /** Only this part of a whole type; all of it when absent. */
+/** A part of a type, or some hosts of one. */
+export interface TypePart {
   readonly part?: WantPart;
   /** Only what belongs to some hosts of that part. */
   readonly slice?: HostSlice;
+}
+
+/** Tells the parts of a type apart; "" for all of it. */
+export function partKey({ part, slice }: TypePart): string {
+  return slice ? `${part}/${slice.index}/${slice.of}` : (part ?? "");
+}
+
+/** What is asked of generation: a whole type (`names` null) or some names of it. */
+export interface ResourceWant extends TypePart {
+  readonly type: XdsType;
+  readonly names: readonly string[] | null;
 }

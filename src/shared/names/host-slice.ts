@@ -1,5 +1,7 @@
 // Slices of what is sorted by host: large types are generated in several pieces, and a change of one host touches one. Any thread.
 
+import { textHash } from "../text-hash.ts";
+
 /** One of `of` pieces. */
 export interface HostSlice {
   readonly index: number;
@@ -8,9 +10,7 @@ export interface HostSlice {
 
 /** The slice that a host belongs to. */
 export function sliceOf(hostname: string, of: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < hostname.length; i++) hash = Math.imul(hash ^ hostname.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) % of;
+  return textHash(hostname) % of;
 }
 
 /** Hosts of a slice, on average: a worker makes the clusters of so many in some milliseconds. */

@@ -1,4 +1,5 @@
 // The segments of one snapshot by name: an immutable table whose successor shares all but what changed. Any thread, pure.
+import { textHash } from "../text-hash.ts";
 import type { SegmentHandle } from "./handle.ts";
 
 /** A change copies one bucket for each segment that it names: some dozens of entries in a mesh of 10,000 services. */
@@ -44,9 +45,6 @@ export class SegmentTable {
   }
 }
 
-/** FNV-1a over the name's code units. */
 function bucketOf(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) % BUCKETS;
+  return textHash(name) % BUCKETS;
 }
