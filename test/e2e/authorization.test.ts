@@ -9,6 +9,7 @@ import { type TestContext, test } from "node:test";
 import { stringify } from "yaml";
 import { assertConfigurationAccepted } from "../support/envoy.ts";
 import { assertNothingRejected, type RunningShop, startShop } from "../support/running-shop.ts";
+import { askShop, type ShopAnswer } from "../support/shop-client.ts";
 import { until } from "../support/until.ts";
 
 const PAGE = "/productpage";
@@ -22,38 +23,12 @@ interface Call {
   readonly from?: string;
 }
 
-/** Status and body of a request to the gateway. */
-function ask(
-  { sample }: RunningShop,
-  { path: asked = PAGE, headers = {}, from }: Call = {},
-): Promise<[number, string]> {
-  const { address: host, port } = sample.gateway;
-  const options = {
-    host,
-    port,
-    path: asked,
-    headers,
-    agent: false,
-    timeout: 5000,
-    ...(from ? { localAddress: from } : {}),
-  };
-  return new Promise((resolve, reject) => {
-    const request = http.get(options, (response) => {
-      let body = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => {
-        body += chunk;
-      });
-      response.on("error", reject);
-      response.on("end", () => resolve([response.statusCode ?? 0, body]));
-    });
-    request.on("timeout", () => request.destroy(new Error(`no answer to ${asked}`)));
-    request.on("error", reject);
-  });
+function ask({ sample }: RunningShop, { path: asked = PAGE, headers, from }: Call = {}): Promise<ShopAnswer> {
+  return askShop(sample, asked, { headers: headers ?? {}, from });
 }
 
 async function statusOf(shop: RunningShop, call: Call): Promise<number> {
-  return (await ask(shop, call))[0];
+  return (await ask(shop, call)).status;
 }
 
 /** Replaces all objects that the test has added. */
@@ -140,7 +115,7 @@ test("authorization at a gateway", async (t) => {
   await t.test("DENY takes a path, and leaves others", async () => {
     apply(shop, policy("deny", { action: "DENY", rules: [{ to: [{ operation: { paths: [PAGE] } }] }] }));
     await is(403, {});
-    assert.match((await ask(shop))[1], /RBAC: access denied/);
+    assert.match((await ask(shop)).body, /RBAC: access denied/);
     assert.equal(await statusOf(shop, { path: "/" }), 301);
   });
 
@@ -235,7 +210,7 @@ test("authorization at a gateway", async (t) => {
     const provider = stringify({ extensionProviders: [{ name: "users", envoyExtAuthzHttp }] });
     fs.appendFileSync(shop.sample.meshConfig, `\n${provider}`);
     await is(401, {});
-    assert.equal((await ask(shop))[1], "who are you?");
+    assert.equal((await ask(shop)).body, "who are you?");
     assert.equal(await statusOf(shop, { headers: { "x-user": "alice" } }), 200);
     assert.ok(asked.includes(`/check${PAGE} alice`), asked.join());
     const before = asked.length;

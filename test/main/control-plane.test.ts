@@ -7,19 +7,9 @@ import { after, before, test } from "node:test";
 import * as grpc from "@grpc/grpc-js";
 import { startTestControlPlane } from "../support/control-plane.ts";
 import { FakeEnvoy } from "../support/fake-envoy.ts";
+import { serviceText } from "../support/service-file.ts";
 import { until } from "../support/until.ts";
 
-const SERVICE = (name: string, address: string) => `
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: ${name}, namespace: default}
-spec:
-  hosts: [${name}.example.com]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{number: 80, name: http, protocol: HTTP}]
-  endpoints: [{address: ${address}}]
-`;
 const ROUTE = (header: string) => `
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -50,8 +40,8 @@ async function json<T>(page: string): Promise<T> {
 }
 
 before(async () => {
-  write("one.yaml", SERVICE("one", "10.0.0.1"));
-  write("two.yaml", SERVICE("two", "10.0.0.2"));
+  write("one.yaml", serviceText("one", "10.0.0.1"));
+  write("two.yaml", serviceText("two", "10.0.0.2"));
   write("route.yaml", ROUTE("first"));
   control = await startTestControlPlane({
     configDir: folder,
@@ -76,7 +66,7 @@ for (const variant of ["sotw", "delta"] as const) {
       assert.equal(proxy.state.get("EDS")?.has(CLUSTER_ONE), true);
 
       const known = proxy.log.length;
-      write("one.yaml", SERVICE("one", `10.0.1.${variant === "sotw" ? 1 : 2}`));
+      write("one.yaml", serviceText("one", `10.0.1.${variant === "sotw" ? 1 : 2}`));
       const endpoints = await proxy.next("EDS");
       assert.deepEqual([...endpoints.resources.keys()], [CLUSTER_ONE]);
       assert.equal(proxy.log.length, known + 1, "nothing but endpoints was sent");
@@ -118,7 +108,7 @@ test("clusters come and go with their services", async () => {
     await proxy.start();
     fs.rmSync(path.join(folder, "two.yaml"));
     await until("the cluster is removed", () => proxy.state.get("CDS")?.has(CLUSTER_TWO) === false);
-    write("two.yaml", SERVICE("two", "10.0.0.2"));
+    write("two.yaml", serviceText("two", "10.0.0.2"));
     await until("the cluster is back", () => proxy.state.get("CDS")?.has(CLUSTER_TWO) === true);
   } finally {
     await proxy.close();

@@ -11,6 +11,7 @@ import { envoy } from "../../src/shared/gen/discovery.js";
 import { TYPE_URL } from "../../src/shared/xds-types.ts";
 import { type RunningControlPlane, startTestControlPlane } from "../support/control-plane.ts";
 import { FakeEnvoy } from "../support/fake-envoy.ts";
+import { serviceText } from "../support/service-file.ts";
 import { until } from "../support/until.ts";
 
 const SERVICES = 40;
@@ -20,20 +21,6 @@ const DROPPED_STREAMS = 2_000;
 const STREAMS_A_CONNECTION = 100;
 
 const METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
-
-function service(name: string, address: string): string {
-  return `
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: ${name}, namespace: default}
-spec:
-  hosts: [${name}.example.com]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{number: 80, name: http, protocol: HTTP}]
-  endpoints: [{address: ${address}}]
-`;
-}
 
 /** The frame of a first request for all clusters. */
 function firstRequest(name: string): Buffer {
@@ -123,7 +110,7 @@ test("a fault drill during churn", { timeout: 100_000 }, async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mizzen-"));
   const write = (name: string, address: string): void => {
     const file = path.join(folder, `${name}.yaml`);
-    fs.writeFileSync(`${file}.tmp`, service(name, address));
+    fs.writeFileSync(`${file}.tmp`, serviceText(name, address));
     fs.renameSync(`${file}.tmp`, file);
   };
   for (let i = 0; i < SERVICES; i++) write(`s${i}`, "10.0.0.1");

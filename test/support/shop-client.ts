@@ -10,11 +10,18 @@ export interface ShopAnswer {
   readonly body: string;
 }
 
-/** Asks through the gateway; `host` is the service's short name, or absent for the page that people open. */
+/**
+ * Asks through the gateway; `host` is the service's short name, or absent for the page that people open. `from` is the caller's
+ * address.
+ */
 export function askShop(
   { gateway }: Sample,
   path: string,
-  { host, headers = {} }: { host?: string; headers?: Record<string, string> } = {},
+  {
+    host,
+    headers = {},
+    from,
+  }: { host?: string; headers?: Readonly<Record<string, string>>; from?: string | undefined } = {},
 ): Promise<ShopAnswer> {
   const authority =
     host === undefined ? `${gateway.address}:${gateway.port}` : `${host}.default.svc.cluster.local:9080`;
@@ -25,6 +32,7 @@ export function askShop(
     headers: { ...headers, host: authority },
     agent: false,
     timeout: 5000,
+    ...(from === undefined ? {} : { localAddress: from }),
   } as const;
   return new Promise((resolve, reject) => {
     const request = http.get(options, (response) => {
