@@ -1,10 +1,10 @@
 // The server is killed, a change is made, the server is started again, and all proxies return at once.
 import { clockMs } from "../../lib/clock.ts";
 import { changeOf } from "../../mesh/changes.ts";
-import { distributionOf } from "../../report/percentiles.ts";
 import type { Row } from "../../report/row.ts";
 import type { Stage } from "../stage.ts";
 import { Window } from "../window.ts";
+import { closeWithArrivals } from "./arrivals.ts";
 
 const TIMEOUT_MS = 120_000;
 
@@ -20,21 +20,12 @@ export async function reconnectStep(stage: Stage, first: Row): Promise<Row> {
   const started = clockMs();
   await stage.client.tell({ tag: "reconnect", target: stage.server.grpc });
   await reached;
-  await stage.settle();
-  const { arrivals, counts } = await stage.client.ask({ tag: "collect" }, "collected");
-  const expected = stage.nodes.length;
-  const share = counts.bytes / expected / first.bytes;
-  return window.close({
+  return closeWithArrivals(stage, window, {
     step: "reconnect",
-    times: 1,
-    expected,
-    reached: arrivals.length,
-    latency: distributionOf(arrivals.map((at) => at - started)),
-    spreadMs: arrivals.length > 0 ? arrivals.at(-1)! - arrivals[0]! : 0,
-    counts,
-    notes: [
-      `${(share * 100).toFixed(1)} % of the first connect's bytes`,
-      ...(arrivals.length < expected ? [`${expected - arrivals.length} did not get the change made meanwhile`] : []),
+    started,
+    notes: ({ bytes: total, reached: came, expected }) => [
+      `${((total / expected / first.bytes) * 100).toFixed(1)} % of the first connect's bytes`,
+      ...(came < expected ? [`${expected - came} did not get the change made meanwhile`] : []),
     ],
   });
 }
