@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { canonicalJson } from "../../shared/canonical-json.ts";
 import type { Networking_WorkloadEntry } from "../../shared/gen/istio.js";
-import { type ConfigObject, ISTIO_KINDS, keyString, type ObjectKey } from "../../shared/model/config.ts";
+import { type ConfigObject, ISTIO_KINDS, type ObjectKey } from "../../shared/model/config.ts";
 import type { MeshObject, SourceDelta } from "../../shared/model/delta.ts";
 import type { KubeEndpointSlice, KubeNamespace, KubeNode, KubePod, KubeService } from "../../shared/model/kube.ts";
 import type { MeshSettings } from "../../shared/model/mesh.ts";
@@ -431,9 +431,4 @@ function meaningfulMetadata({ meta }: MeshObject): object {
     Object.entries(meta.annotations).filter(([name]) => MEANINGFUL_ANNOTATION.test(name)),
   );
   return { labels: meta.labels, annotations, created: meta.creationTimestamp };
-}
-
-/** The key of an object for messages and maps. */
-export function objectId(object: MeshObject): string {
-  return keyString(keyOf(object));
 }
