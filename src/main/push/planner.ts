@@ -46,6 +46,12 @@ interface Scope extends Pick<ProxyView, "type" | "namespace"> {
   readonly labels: Labels | null;
 }
 
+/** A proxy's view, which holds as long as nothing moves at its addresses after `generation`. */
+interface KnownView {
+  readonly view: PlannedView;
+  generation: number;
+}
+
 /** Workload addresses that are remembered with what moved there. */
 const MAX_ADDRESSES = 20_000;
 
@@ -66,8 +72,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private readonly ingress = new IngressNamespaces();
   private readonly passing = new PassingGateways();
   /** The view of each connected proxy, until its workload or the mesh changes. */
-  private proxies = new WeakMap<ProxyIdentity, PlannedView>();
-  private known = new WeakMap<ProxyIdentity, number>();
+  private proxies = new WeakMap<ProxyIdentity, KnownView>();
   private generation = 0;
   /** Cluster names of services whose endpoints changed, with the version. */
   private endpointVersions = new Map<string, number>();
@@ -115,16 +120,15 @@ export class MeshPlanner implements Planner, AffectedVersions {
   }
 
   viewOf(proxy: ProxyIdentity): ProxyViewRef {
-    const cached = this.proxies.get(proxy);
-    if (cached && !this.moved(proxy)) return cached;
+    const known = this.proxies.get(proxy);
+    if (known && !this.moved(proxy, known)) return known.view;
     const built = buildView(proxy, this.registry, this.hash);
-    this.known.set(proxy, this.generation);
     let view = this.views.get(built.id);
     if (!view) {
       view = built;
       this.views.set(built.id, view);
     }
-    this.proxies.set(proxy, view);
+    this.proxies.set(proxy, { view, generation: this.generation });
     return view;
   }
 
@@ -149,7 +153,6 @@ export class MeshPlanner implements Planner, AffectedVersions {
   /** Every proxy's view is made anew when it is asked for. */
   private forgetViews(): void {
     this.proxies = new WeakMap();
-    this.known = new WeakMap();
   }
 
   /** Plans from here on are about this change. */
@@ -165,15 +168,14 @@ export class MeshPlanner implements Planner, AffectedVersions {
     if (this.addressGeneration.size <= MAX_ADDRESSES) return;
     // Forgotten, so that every view is looked at once more.
     this.addressGeneration.clear();
-    this.known = new WeakMap();
+    this.forgetViews();
   }
 
   /** True when something changed at one of the proxy's addresses since its view was made. */
-  private moved(proxy: ProxyIdentity): boolean {
-    const since = this.known.get(proxy) ?? -1;
-    if (since === this.generation) return false;
-    const moved = proxy.ipAddresses.some((a) => (this.addressGeneration.get(a) ?? 0) > since);
-    if (!moved) this.known.set(proxy, this.generation);
+  private moved(proxy: ProxyIdentity, known: KnownView): boolean {
+    if (known.generation === this.generation) return false;
+    const moved = proxy.ipAddresses.some((a) => (this.addressGeneration.get(a) ?? 0) > known.generation);
+    if (!moved) known.generation = this.generation;
     return moved;
   }
 

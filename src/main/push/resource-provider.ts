@@ -9,6 +9,7 @@ import {
   type ResourceWant,
   type TypePart,
 } from "../../shared/model/resource.ts";
+import { PairMemo } from "../../shared/pair-memo.ts";
 import type { Generated, GeneratedSet, GenerationWarning } from "../../shared/protocol/output.ts";
 import { WILDCARD_TYPES, type XdsType } from "../../shared/xds-types.ts";
 import type { ResourceCache } from "../cache/resource-cache.ts";
@@ -59,8 +60,8 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
   const underWay = new Map<string, Promise<ResourceSet>>();
   const lists = new Map<string, ResourceSet>();
   const namesKeys = new WeakMap<readonly string[], string>();
-  /** Proxies that are alike ask the same question of a snapshot: it is put once. */
-  const questions = new WeakMap<PublishedSnapshot, Map<string, WeakMap<readonly string[], Question>>>();
+  /** Proxies that are alike in what a type depends on ask the same question of a snapshot: it is put once. */
+  const questions = new WeakMap<PublishedSnapshot, Map<string, PairMemo<ProxyViewRef, readonly string[], Question>>>();
 
   const versionPart = (snapshot: PublishedSnapshot, affected: number): string =>
     affected <= snapshot.version ? String(affected) : `@${snapshot.version}`;
@@ -107,32 +108,28 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     type: XdsType,
     names: readonly string[],
   ): Question {
-    let byView = questions.get(snapshot);
-    if (!byView) {
-      byView = new Map();
-      questions.set(snapshot, byView);
+    const facet = versions.facetsOf(view, type)[0]!.ref;
+    let byType = questions.get(snapshot);
+    if (!byType) {
+      byType = new Map();
+      questions.set(snapshot, byType);
     }
-    let byNames = byView.get(`${view.id}|${type}`);
-    if (!byNames) {
-      byNames = new WeakMap();
-      byView.set(`${view.id}|${type}`, byNames);
+    let ofType = byType.get(type);
+    if (!ofType) {
+      ofType = new PairMemo();
+      byType.set(type, ofType);
     }
-    let known = byNames.get(names);
-    if (!known) {
-      known = newQuestion(snapshot, view, type, names);
-      byNames.set(names, known);
-    }
-    return known;
+    return ofType.get(facet, names, () => newQuestion(snapshot, view, facet, type, names));
   }
 
   function newQuestion(
     snapshot: PublishedSnapshot,
     view: ProxyViewRef,
+    facet: ProxyViewRef,
     type: XdsType,
     names: readonly string[],
   ): Question {
     const affectedBy = (name: string): number => versions.affectedVersion(view, type, name);
-    const facet = versions.facetsOf(view, type)[0]!.ref;
     const newest = names.reduce((max, name) => Math.max(max, affectedBy(name)), 0);
     return {
       facet,

@@ -224,6 +224,7 @@ export class AdsServer {
       },
       {
         send: (message) => stream.write(message),
+        together: (run) => stream.together(run),
         end: (reason) => fail(call, grpc.status.INTERNAL, reason.message),
       },
       this.deps,

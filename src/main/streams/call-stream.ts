@@ -33,6 +33,8 @@ export class CallStream {
   private readonly http2: Http2Stream;
   private readonly reader: FrameReader;
   private readonly events: CallStreamEvents;
+  /** True once the response's headers are sent. */
+  private begun = false;
 
   /** `maxRecvBytes`: of one message, compressed or not. Nothing is read before `read`. */
   constructor(call: AdsCall, maxRecvBytes: number, events: CallStreamEvents) {
@@ -70,14 +72,26 @@ export class CallStream {
   write(message: ResponseMessage): boolean {
     const { http2 } = this;
     if (http2.destroyed || http2.writableEnded) return true;
-    // Once for a call; grpc-js ignores it later.
-    this.call.sendMetadata(NO_METADATA);
+    if (!this.begun) {
+      this.begun = true;
+      this.call.sendMetadata(NO_METADATA);
+    }
     const pieces = message.frame();
     if (pieces.length === 1) return http2.write(pieces[0]);
-    http2.cork();
-    for (const piece of pieces) http2.write(piece);
-    http2.uncork();
+    this.together(() => {
+      for (const piece of pieces) http2.write(piece);
+    });
     return !http2.writableNeedDrain;
+  }
+
+  /** What `run` writes is handed to the system together. */
+  together(run: () => void): void {
+    this.http2.cork();
+    try {
+      run();
+    } finally {
+      this.http2.uncork();
+    }
   }
 }
 

@@ -123,14 +123,27 @@ function takeMissing(watch: Watch, set: ResourceSet, names: readonly string[] | 
     watch.unanswered = NameSet.EMPTY;
     return notIn.get(unanswered, set, () => without(unanswered, set));
   }
+  const { asked, left } = owed.get(unanswered, names, () => divide(unanswered, names));
+  watch.unanswered = left;
+  return asked.length === 0 ? NONE : notIn.get(asked, set, () => without(asked, set));
+}
+
+/** Which of what is owed an answer covers, and what is left. */
+interface Owed {
+  readonly asked: readonly string[];
+  readonly left: Names;
+}
+
+const owed = new PairMemo<Names, readonly string[], Owed>();
+
+function divide(unanswered: Names, names: readonly string[]): Owed {
   const asked = names.filter((name) => unanswered.has(name));
   const left = new Set(unanswered);
   for (const name of asked) left.delete(name);
-  watch.unanswered = left.size === 0 ? NameSet.EMPTY : left;
-  return without(asked, set);
+  return { asked, left: left.size === 0 ? NameSet.EMPTY : left };
 }
 
-const notIn = new PairMemo<Names, ResourceSet, readonly string[]>();
+const notIn = new PairMemo<Iterable<string> & object, ResourceSet, readonly string[]>();
 
 /** The names that no resource of a set has. */
 function without(names: Iterable<string>, { resources }: ResourceSet): string[] {

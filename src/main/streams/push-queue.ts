@@ -2,8 +2,8 @@
 
 /** Someone that the queue serves. */
 export interface QueueJob {
-  /** Does all that is to be done by now. Must not reject. */
-  serve(): Promise<void>;
+  /** Does all that is to be done by now, at once where it can. Must not fail. */
+  serve(): void | Promise<void>;
 }
 
 /** How the queue works, and who is told of it. */
@@ -95,13 +95,17 @@ export class PushQueue {
     this.waiting.delete(job);
     this.working.add(job);
     this.options.onStart?.(waitedMs);
-    job.serve().then(
-      () => this.finished(job),
-      (error: unknown) => {
-        this.options.onError(error);
-        this.finished(job);
-      },
-    );
+    const failed = (error: unknown): void => {
+      this.options.onError(error);
+      this.finished(job);
+    };
+    try {
+      const served = job.serve();
+      if (served) served.then(() => this.finished(job), failed);
+      else this.finished(job);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   private finished(job: QueueJob): void {

@@ -14,6 +14,8 @@ import type { WriteBudget } from "./write-budget.ts";
 export interface StreamTransport {
   /** False when the proxy doesn't read fast enough: `drained` of the session says when it does again. */
   send(message: ResponseMessage): boolean;
+  /** What `run` sends goes to the transport together. */
+  together(run: () => void): void;
   /** Ends the stream; the proxy comes back with a new one. */
   end(reason: MizzenError): void;
 }

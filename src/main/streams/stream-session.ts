@@ -1,4 +1,5 @@
 // One ADS stream of either variant: what the proxy watches, and what is sent to it in which order. Main thread.
+import { after } from "../../shared/at-once.ts";
 import { errorMessage, MizzenError } from "../../shared/errors.ts";
 import type { PushVersion, ViewId } from "../../shared/ids.ts";
 import type { ProxyIdentity, ProxyViewRef } from "../../shared/model/proxy.ts";
@@ -23,7 +24,7 @@ import {
   withoutNames,
 } from "./stream-work.ts";
 import { newClusters, WarmingGate } from "./warming-gate.ts";
-import { hasWork, isActive, markDirty, type RequestOutcome, type Watch } from "./watch.ts";
+import { anyWork, hasWork, isActive, markDirty, type RequestOutcome, type Watch } from "./watch.ts";
 
 /** Serves one proxy. Requests and publications only take notes; all sending happens in `serve`, which the queue calls. */
 export class StreamSession implements QueueJob, ProxyStream {
@@ -101,7 +102,7 @@ export class StreamSession implements QueueJob, ProxyStream {
   drained(): void {
     this.blocked = false;
     this.deps.budget.release(this);
-    if ([...this.watches.values()].some(hasWork)) this.wake();
+    if (anyWork(this.watches)) this.wake();
   }
 
   close(): void {
@@ -115,41 +116,52 @@ export class StreamSession implements QueueJob, ProxyStream {
     this.deps.observer.disconnected(this);
   }
 
-  async serve(): Promise<void> {
+  serve(): void | Promise<void> {
     if (this.closed || this.blocked) return;
     try {
-      await this.serveWork();
+      const served = after(this.answer(), (work) => this.inTurn(work));
+      return served instanceof Promise ? served.catch((cause: unknown) => this.giveUp(cause)) : served;
     } catch (cause) {
-      // A bug of ours. What was taken out is lost, so that only a new stream gets everything for sure.
-      const reason = new MizzenError("MIZZEN_ERR_INVARIANT", errorMessage(cause), { cause });
-      this.transport.end(reason);
-      throw reason;
+      this.giveUp(cause);
     }
   }
 
-  private async serveWork(): Promise<void> {
-    const answer = this.answer();
-    let work = answer instanceof Promise ? await answer : answer;
+  /** A bug of ours. What was taken out is lost, so that only a new stream gets everything for sure. */
+  private giveUp(cause: unknown): never {
+    const reason = new MizzenError("MIZZEN_ERR_INVARIANT", errorMessage(cause), { cause });
+    this.transport.end(reason);
+    throw reason;
+  }
+
+  /** Delivers when bytes may be written. */
+  private inTurn(work: Work | undefined): void | Promise<void> {
     const turn = work?.taken.some(isLarge) ? this.deps.budget.turn() : undefined;
-    if (work && turn) {
-      await turn;
-      if (work.snapshot !== this.deps.snapshots.current()) {
-        // What came meanwhile goes out with it.
-        for (const answered of work.answered) giveBack(answered);
-        work = await this.answer();
-      }
-    }
-    if (work && this.isOpen()) {
-      const { snapshot, view, answered, started } = work;
-      const out = this.compare(answered);
-      // Envoy takes up a changed cluster only when its endpoints come again.
-      const follow = takeFollowing(out, this.watches.get("EDS"));
-      if (follow) out.push(...this.compare(await this.fetch(snapshot, view, [follow])));
-      if (this.isOpen()) this.send(out, snapshot, view, this.deps.now() - started);
-    }
+    if (!work || !turn) return this.deliver(work);
+    return turn.then(() => {
+      if (work.snapshot === this.deps.snapshots.current()) return this.deliver(work);
+      // What came meanwhile goes out with it.
+      for (const answered of work.answered) giveBack(answered);
+      return after(this.answer(), (newer) => this.deliver(newer));
+    });
+  }
+
+  private deliver(work: Work | undefined): void | Promise<void> {
+    if (!work || !this.isOpen()) return this.delivered();
+    const out = this.compare(work.answered);
+    // Envoy takes up a changed cluster only when its endpoints come again.
+    const follow = takeFollowing(out, this.watches.get("EDS"));
+    const following = follow ? this.fetch(work.snapshot, work.view, [follow]) : NOTHING;
+    return after(following, (answered) => {
+      if (answered.length > 0) out.push(...this.compare(answered));
+      if (this.isOpen()) this.send(out, work);
+      this.delivered();
+    });
+  }
+
+  private delivered(): void {
     if (!this.isOpen()) return;
     this.hold.touched();
-    if (![...this.watches.values()].some(hasWork)) this.reportServed();
+    if (!anyWork(this.watches)) this.reportServed();
   }
 
   /**
@@ -167,9 +179,7 @@ export class StreamSession implements QueueJob, ProxyStream {
     if (taken.length === 0) return undefined;
     this.viewId = view.id;
     const started = this.deps.now();
-    const fetched = this.fetch(snapshot, view, taken);
-    if (!(fetched instanceof Promise)) return { snapshot, view, taken, started, answered: fetched };
-    return fetched.then((answered) => ({ snapshot, view, taken, started, answered }));
+    return after(this.fetch(snapshot, view, taken), (answered) => ({ snapshot, view, taken, started, answered }));
   }
 
   /** `closed` may change while serving waits. */
@@ -211,7 +221,7 @@ export class StreamSession implements QueueJob, ProxyStream {
     }
     this.hold.touched(type);
     const watch = this.watches.get(type)!;
-    if (!watch.outstanding && [...this.watches.values()].some(hasWork)) this.wake();
+    if (!watch.outstanding && anyWork(this.watches)) this.wake();
   }
 
   /** Takes out what can be served now, in push order. */
@@ -239,13 +249,12 @@ export class StreamSession implements QueueJob, ProxyStream {
     snapshot: PublishedSnapshot,
     view: ProxyViewRef,
     taken: readonly Taken[],
-  ): Answered[] | Promise<Answered[]> {
+  ): readonly Answered[] | Promise<readonly Answered[]> {
     const fetched = fetchAnswers(this.deps.provider, snapshot, view, taken, (one, error) =>
       this.generationFailed(one, error),
     );
-    if (this.failed.size === 0 && !(fetched instanceof Promise)) return fetched;
-    return Promise.resolve(fetched).then((answered) => {
-      for (const { watch } of answered) this.failed.delete(watch.type);
+    return after(fetched, (answered) => {
+      if (this.failed.size > 0) for (const { watch } of answered) this.failed.delete(watch.type);
       return answered;
     });
   }
@@ -269,59 +278,66 @@ export class StreamSession implements QueueJob, ProxyStream {
     return out;
   }
 
-  private send(out: readonly Outgoing[], snapshot: PublishedSnapshot, view: ProxyViewRef, generateMs: number): void {
+  private send(out: readonly Outgoing[], work: Work): void {
     const holding = this.hold.decide(out);
     const ordered =
       out.length < 2
         ? out
         : [...out].sort((a, b) => PUSH_ORDER.indexOf(a.watch.type) - PUSH_ORDER.indexOf(b.watch.type));
-    for (const outgoing of ordered) {
-      const o = outgoing.watch.type === "EDS" ? withoutNames(outgoing, this.hold.heldBack) : outgoing;
-      const { type } = o.watch;
-      if (o.watch.epoch !== o.epoch) {
-        // The subscription changed while the endpoints of its clusters were generated.
-        markDirty(o.watch, "all");
-        if (o.mustRespond) o.watch.mustRespond = true;
-        this.wake();
-        continue;
-      }
-      const endpoints = this.watches.get("EDS");
-      if (type === "CDS" && o.watch.sent && endpoints && isActive(endpoints)) {
-        this.gate.clustersSent(newClusters(o.difference, o.watch.held));
-      }
-      if ((type === "LDS" || type === "RDS") && this.gate.isClosed && !o.mustRespond) {
-        if (changesAnything(o)) markDirty(o.watch, o.names === null ? "all" : new Set(o.names));
-        continue;
-      }
-      const written = writeResponse(o, this.variant, holding && (type === "CDS" || type === "EDS"), {
-        type,
-        version: this.deps.versionInfo(snapshot.version),
-        nonce: this.nonce(o.watch, snapshot.version),
-        controlPlane: this.deps.controlPlane,
-      });
-      if (!written) continue;
-      if (type === "EDS") this.gate.endpointsSent(written.names, written.removed);
-      const response = { ...written.response, version: snapshot.version };
-      const pushed = o.watch.sent !== undefined && !o.mustRespond;
-      o.watch.sent = response;
-      o.watch.outstanding = true;
-      const sending = this.deps.now();
-      if (!this.transport.send(written.message)) {
-        this.blocked = true;
-        this.deps.budget.hold(this, written.message.byteLength);
-      }
-      this.deps.observer.sent(this, {
-        type,
-        response,
-        bytes: written.message.byteLength,
-        viewId: view.id,
-        names: written.names,
-        removed: written.removed,
-        generateMs,
-        sendMs: this.deps.now() - sending,
-        pushed,
-      });
+    const generateMs = this.deps.now() - work.started;
+    const sendAll = (): void => {
+      for (const outgoing of ordered) this.sendOne(outgoing, holding, work, generateMs);
+    };
+    if (ordered.length > 1) this.transport.together(sendAll);
+    else sendAll();
+  }
+
+  private sendOne(outgoing: Outgoing, holding: boolean, { snapshot, view }: Work, generateMs: number): void {
+    const o = outgoing.watch.type === "EDS" ? withoutNames(outgoing, this.hold.heldBack) : outgoing;
+    const { type } = o.watch;
+    if (o.watch.epoch !== o.epoch) {
+      // The subscription changed while the endpoints of its clusters were generated.
+      markDirty(o.watch, "all");
+      if (o.mustRespond) o.watch.mustRespond = true;
+      this.wake();
+      return;
     }
+    const endpoints = this.watches.get("EDS");
+    if (type === "CDS" && o.watch.sent && endpoints && isActive(endpoints)) {
+      this.gate.clustersSent(newClusters(o.difference, o.watch.held));
+    }
+    if ((type === "LDS" || type === "RDS") && this.gate.isClosed && !o.mustRespond) {
+      if (changesAnything(o)) markDirty(o.watch, o.names === null ? "all" : new Set(o.names));
+      return;
+    }
+    const written = writeResponse(o, this.variant, holding && (type === "CDS" || type === "EDS"), {
+      type,
+      version: this.deps.versionInfo(snapshot.version),
+      nonce: this.nonce(o.watch, snapshot.version),
+      controlPlane: this.deps.controlPlane,
+    });
+    if (!written) return;
+    if (type === "EDS") this.gate.endpointsSent(written.names, written.removed);
+    const response = { ...written.response, version: snapshot.version };
+    const pushed = o.watch.sent !== undefined && !o.mustRespond;
+    o.watch.sent = response;
+    o.watch.outstanding = true;
+    const sending = this.deps.now();
+    if (!this.transport.send(written.message)) {
+      this.blocked = true;
+      this.deps.budget.hold(this, written.message.byteLength);
+    }
+    this.deps.observer.sent(this, {
+      type,
+      response,
+      bytes: written.message.byteLength,
+      viewId: view.id,
+      names: written.names,
+      removed: written.removed,
+      generateMs,
+      sendMs: this.deps.now() - sending,
+      pushed,
+    });
   }
 
   /** The first answer of a type from a snapshot has the same nonce on all streams, so that they share its bytes. */
@@ -336,6 +352,8 @@ export class StreamSession implements QueueJob, ProxyStream {
     this.deps.observer.served(this, versions);
   }
 }
+
+const NOTHING: readonly Answered[] = [];
 
 /** What was taken out of the watches, with its answers. */
 interface Work {

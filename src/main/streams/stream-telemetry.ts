@@ -50,8 +50,8 @@ export class StreamTelemetry implements StreamObserver {
     const { ads, ledger, metrics, now } = this.options;
     const type = info.type.toLowerCase();
     metrics.pushes.inc({ type });
-    metrics.configSize.observe({ type }, info.bytes);
-    metrics.pushTime.observe({ type }, info.generateMs / 1000);
+    metrics.configSize.observe(info.bytes, type);
+    metrics.pushTime.observe(info.generateMs / 1000, type);
     metrics.sendTime.observe(info.sendMs / 1000);
     ledger.sent(
       {

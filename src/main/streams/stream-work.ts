@@ -101,11 +101,13 @@ export function compareAnswer(answer: Answered): Outgoing {
 export function takeFollowing(out: Outgoing[], endpoints: Watch | undefined): Taken | undefined {
   const clusters = out.find((o) => o.watch.type === "CDS");
   if (!clusters || !endpoints || clusters.difference.changed.length === 0) return undefined;
-  const names = clusters.difference.changedNames.filter((name) => endpoints.names.has(name));
-  if (names.length === 0) return undefined;
-  endpoints.held = forget(endpoints.held, clusters.difference.changedNames);
+  const { changedNames } = clusters.difference;
+  const names = followed.get(endpoints.names, changedNames, () => withMembers(endpoints.names, changedNames));
+  if (names.sorted.length === 0) return undefined;
+  endpoints.held = forget(endpoints.held, changedNames);
   // The proxy still has them: should they be gone by the time of the answer, it has to hear of that.
-  endpoints.unanswered = new Set([...endpoints.unanswered, ...names]);
+  const owed = endpoints.unanswered;
+  endpoints.unanswered = owed.size === 0 ? names.members : new Set([...owed, ...names.members]);
   const at = out.findIndex((o) => o.watch === endpoints);
   const answer = out[at];
   if (answer?.names === null) {
@@ -114,20 +116,38 @@ export function takeFollowing(out: Outgoing[], endpoints: Watch | undefined): Ta
     return undefined;
   }
   if (endpoints.outstanding) {
-    markDirty(endpoints, new Set(names));
+    markDirty(endpoints, names.members);
     return undefined;
   }
   if (answer) out.splice(at, 1);
-  const all = [...new Set([...names, ...(answer?.names ?? [])])].sort();
+  const all = answer?.names ? listed([...names.sorted, ...answer.names]) : names;
   // What the watch has to look at by now belongs to a later snapshot, and stays.
   return {
     watch: endpoints,
-    want: { type: "EDS", names: all },
-    names: all,
+    want: { type: "EDS", names: all.sorted },
+    names: all.sorted,
     epoch: endpoints.epoch,
-    dirty: new Set(all),
+    dirty: all.members,
     mustRespond: answer?.mustRespond ?? false,
   };
+}
+
+/** Names in order, with the set of them. */
+interface NameList {
+  readonly sorted: readonly string[];
+  readonly members: ReadonlySet<string>;
+}
+
+/** What of a change of clusters the endpoints that a proxy asks for follow: one list for all that are alike. */
+const followed = new PairMemo<NameSet, readonly string[], NameList>();
+
+function withMembers(names: NameSet, changed: readonly string[]): NameList {
+  return listed(changed.filter((name) => names.has(name)));
+}
+
+function listed(names: Iterable<string>): NameList {
+  const members = new Set(names);
+  return { sorted: [...members].sort(), members };
 }
 
 const omitted = new PairMemo<ResourceSet, readonly string[], ResourceSet>();

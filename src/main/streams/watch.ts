@@ -106,6 +106,12 @@ export function hasWork(watch: Watch): boolean {
   return watch.dirty !== undefined || watch.mustRespond;
 }
 
+/** True when any of a proxy's watches has work. */
+export function anyWork(watches: ReadonlyMap<XdsType, Watch>): boolean {
+  for (const watch of watches.values()) if (hasWork(watch)) return true;
+  return false;
+}
+
 /** What a request turned out to be, for metrics, the log and the ledger. */
 export type RequestOutcome =
   | { readonly kind: "initial" }

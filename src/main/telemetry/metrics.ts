@@ -1,5 +1,6 @@
 // Metrics of the control plane under istiod's names, so that its dashboards and alerts keep working. Main thread.
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { HotHistogram } from "./hot-histogram.ts";
 
 const SECONDS = [0.1, 0.5, 1, 3, 5, 10, 20, 30];
 const SHORT_SECONDS = [0.001, 0.005, 0.01, 0.05, ...SECONDS];
@@ -18,14 +19,16 @@ export interface Metrics {
   readonly registry: Registry;
   readonly xds: Gauge<"version">;
   readonly pushes: Counter<"type">;
-  readonly convergence: Histogram;
-  readonly queueTime: Histogram;
-  readonly pushTime: Histogram<"type">;
-  readonly sendTime: Histogram;
+  readonly convergence: HotHistogram;
+  readonly queueTime: HotHistogram;
+  /** By type, in lower case. */
+  readonly pushTime: HotHistogram;
+  readonly sendTime: HotHistogram;
   readonly rejects: Counter<"type">;
   readonly internalErrors: Counter;
   readonly expiredNonces: Counter<"type">;
-  readonly configSize: Histogram<"type">;
+  /** By type, in lower case. */
+  readonly configSize: HotHistogram;
   /** Takes note of a request's size. */
   readonly received: (bytes: number) => void;
   readonly cfgEvents: Counter<"type" | "event">;
@@ -67,6 +70,8 @@ export function createMetrics(sources: MetricSources): Metrics {
     buckets: number[],
     labelNames: L[] = [],
   ): Histogram<L> => new Histogram({ name, help, buckets, labelNames, registers });
+  const hot = (name: string, help: string, buckets: number[], label?: string): HotHistogram =>
+    new HotHistogram({ name, help, buckets, registry, ...(label === undefined ? {} : { label }) });
   const read = (name: string, help: string, value: () => number): void => {
     new Gauge({
       name,
@@ -124,22 +129,22 @@ export function createMetrics(sources: MetricSources): Metrics {
     registry,
     xds: gauge("pilot_xds", "Proxies connected over xDS, by their version.", ["version"]),
     pushes: counter("pilot_xds_pushes", "Responses sent, by type.", ["type"]),
-    convergence: histogram(
+    convergence: hot(
       "pilot_proxy_convergence_time",
       "Seconds from a change until a proxy was sent all that follows from it.",
       SECONDS,
     ),
-    queueTime: histogram("pilot_proxy_queue_time", "Seconds that a proxy waited in the push queue.", SECONDS),
-    pushTime: histogram("pilot_xds_push_time", "Seconds to generate and send, by type.", SHORT_SECONDS, ["type"]),
-    sendTime: histogram("pilot_xds_send_time", "Seconds to hand a response to the transport.", SHORT_SECONDS),
+    queueTime: hot("pilot_proxy_queue_time", "Seconds that a proxy waited in the push queue.", SECONDS),
+    pushTime: hot("pilot_xds_push_time", "Seconds to generate and send, by type.", SHORT_SECONDS, "type"),
+    sendTime: hot("pilot_xds_send_time", "Seconds to hand a response to the transport.", SHORT_SECONDS),
     rejects: counter("pilot_total_xds_rejects", "Responses that proxies refused, by type.", ["type"]),
     internalErrors: counter("pilot_total_xds_internal_errors", "Generations that failed."),
     expiredNonces: counter("pilot_xds_expired_nonce", "Requests that answered an older response.", ["type"]),
-    configSize: histogram(
+    configSize: hot(
       "pilot_xds_config_size_bytes",
       "Sizes of responses, by type.",
       [1, 10_000, 1_000_000, 4_000_000, 10_000_000, 40_000_000],
-      ["type"],
+      "type",
     ),
     received: (bytes) => {
       if (bytes <= largest) return;
