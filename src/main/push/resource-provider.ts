@@ -63,6 +63,8 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
   /** Proxies that are alike in what a type depends on ask the same question of a snapshot: it is put once. */
   const questions = new WeakMap<PublishedSnapshot, Map<string, PairMemo<ProxyViewRef, readonly string[], Question>>>();
 
+  const ofFacets = new PairMemo<PublishedSnapshot, ViewFacet, Question>();
+
   const versionPart = (snapshot: PublishedSnapshot, affected: number): string =>
     affected <= snapshot.version ? String(affected) : `@${snapshot.version}`;
 
@@ -87,18 +89,22 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
 
   /** The questions whose answers together are all of a type. */
   function wholeQuestions(snapshot: PublishedSnapshot, view: ProxyViewRef, type: XdsType): Question[] {
-    return versions.facetsOf(view, type).map((facet) => {
-      const { ref, part, slice, affected } = facet;
-      const key = `${ref.id}|${type}|${partKey(facet)}`;
-      const version = versionPart(snapshot, affected);
-      return {
-        facet: ref,
-        want: { type, names: null, ...(part ? { part } : {}), ...(slice ? { slice } : {}) },
-        id: `${version}|${key}`,
-        cached: { key, version },
-        parts: null,
-      };
-    });
+    return versions
+      .facetsOf(view, type)
+      .map((facet) => ofFacets.get(snapshot, facet, () => wholeQuestion(snapshot, facet, type)));
+  }
+
+  function wholeQuestion(snapshot: PublishedSnapshot, facet: ViewFacet, type: XdsType): Question {
+    const { ref, part, slice, affected } = facet;
+    const key = `${ref.id}|${type}|${partKey(facet)}`;
+    const version = versionPart(snapshot, affected);
+    return {
+      facet: ref,
+      want: { type, names: null, ...(part ? { part } : {}), ...(slice ? { slice } : {}) },
+      id: `${version}|${key}`,
+      cached: { key, version },
+      parts: null,
+    };
   }
 
   /** The key of the whole answer, and the key of each resource. */

@@ -17,6 +17,8 @@ export class Difference {
   readonly changedNames: readonly string[];
   /** Held, and not in the set any more. */
   readonly removed: readonly string[];
+  /** The difference that is all of this one: that of a part where it alone changes, which others share; else this one. */
+  readonly sole: Difference;
   private readonly held: Held;
   private readonly whole: boolean;
   /** The differences of the parts of a joined set, which others share. */
@@ -33,10 +35,12 @@ export class Difference {
     // Where one part alone changes, its lists are everybody's.
     const changing = parts?.filter((part) => part.changed.length > 0);
     if (changing?.length === 1) {
-      this.changed = changing[0]!.changed;
-      this.changedNames = changing[0]!.changedNames;
+      this.sole = changing[0]!.sole;
+      this.changed = this.sole.changed;
+      this.changedNames = this.sole.changedNames;
       return;
     }
+    this.sole = this;
     this.changed = changing
       ? changing.flatMap((part) => part.changed)
       : set.resources.filter((resource) => held.get(resource.name) !== resource.hash);

@@ -85,7 +85,7 @@ function writeDelta(out: Outgoing, keepRemoved: boolean, header: ResponseHeader)
   }
   watch.held = keeping ? difference.nextKeeping() : difference.next();
   if (difference.changed.length === 0 && removed.length === 0 && !mustRespond) return undefined;
-  const message = shared("delta", difference, header, removed, () =>
+  const message = shared("delta", difference.sole, header, removed, () =>
     deltaResponse(header, difference.body("delta"), removed),
   );
   return written(header, message, difference.changedNames, removed);

@@ -304,7 +304,7 @@ export class StreamSession implements QueueJob, ProxyStream {
     }
     const endpoints = this.watches.get("EDS");
     if (type === "CDS" && o.watch.sent && endpoints && isActive(endpoints)) {
-      this.gate.clustersSent(newClusters(o.difference, o.watch.held));
+      this.gate.clustersSent(newClusters(o.difference.sole, o.watch.held));
     }
     if ((type === "LDS" || type === "RDS") && this.gate.isClosed && !o.mustRespond) {
       if (changesAnything(o)) markDirty(o.watch, o.names === null ? "all" : new Set(o.names));
