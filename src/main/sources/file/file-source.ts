@@ -151,11 +151,10 @@ class FolderSource implements FileSource {
       );
       return;
     }
-    const read = await readFile(file, task === "look" ? state.stamp : "");
-    if (this.closed || read.outcome === "same") return;
     const waited = this.pause();
     if (waited) await waited;
-    if (this.closed) return;
+    const read = await readFile(file, task === "look" ? state.stamp : "");
+    if (this.closed || read.outcome === "same") return;
     this.states.set(file, state);
     if (read.outcome === "unreadable") {
       // What it said last stays in force.
@@ -268,18 +267,30 @@ type ReadOutcome =
   | { readonly outcome: "missing" }
   | { readonly outcome: "unreadable"; readonly reason: string };
 
+/**
+ * Up to this size a file is read at once. Elsewhere its reading would take several turns of the event loop, each as long as
+ * thousands of proxies need for their acknowledgements: changes would come in faster than they are read.
+ */
+const READ_AT_ONCE_BYTES = 256 * 1024;
+
 /** Reads a file, unless its status is the one in `stamp`. */
-async function readFile(file: string, stamp: string): Promise<ReadOutcome> {
+function readFile(file: string, stamp: string): ReadOutcome | Promise<ReadOutcome> {
   try {
     // The status comes first: a change after it shows in the next one.
-    const stats = await fs.promises.stat(file, { bigint: true });
+    const stats = fs.statSync(file, { bigint: true });
     if (!stats.isFile()) return { outcome: "missing" };
     const found = `${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`;
     if (found === stamp) return { outcome: "same" };
-    return { outcome: "text", text: await fs.promises.readFile(file, "utf8"), stamp: found };
+    const read = (text: string): ReadOutcome => ({ outcome: "text", text, stamp: found });
+    if (stats.size <= READ_AT_ONCE_BYTES) return read(fs.readFileSync(file, "utf8"));
+    return fs.promises.readFile(file, "utf8").then(read, notRead);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return { outcome: "missing" };
-    return { outcome: "unreadable", reason: `cannot be read: ${errorMessage(error)}` };
+    return notRead(error);
   }
+}
+
+function notRead(error: unknown): ReadOutcome {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT" || code === "ENOTDIR") return { outcome: "missing" };
+  return { outcome: "unreadable", reason: `cannot be read: ${errorMessage(error)}` };
 }
