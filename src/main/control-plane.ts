@@ -23,6 +23,7 @@ import { createFileSource, type FileSource } from "./sources/file/file-source.ts
 import { AdsServer } from "./streams/ads-server.ts";
 import { NameSets } from "./streams/name-sets.ts";
 import { PushQueue } from "./streams/push-queue.ts";
+import { ReadPace } from "./streams/read-pace.ts";
 import { encodeControlPlane } from "./streams/response-wire.ts";
 import { StreamSet } from "./streams/stream-set.ts";
 import { StreamTelemetry } from "./streams/stream-telemetry.ts";
@@ -246,6 +247,12 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
       queue,
       observer: telemetry,
       budget: new WriteBudget({ schedule, now, soon: (run) => setImmediate(run) }),
+      readPace: new ReadPace({
+        busy: () => queue.size > 0,
+        now,
+        soon: setImmediate,
+        later: (ms, run) => setTimeout(run, ms),
+      }),
       names: new NameSets(),
       schedule,
       now,

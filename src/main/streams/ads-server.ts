@@ -8,7 +8,7 @@ import { MAX_NODE_BYTES, readIdentity } from "./proxy-identity.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { type DeltaRequest, decodeDeltaRequest, decodeSotwRequest, type SotwRequest } from "./request-wire.ts";
 import type { ResponseMessage } from "./response-wire.ts";
-import type { SessionDeps } from "./session-contracts.ts";
+import type { ServerDeps } from "./session-contracts.ts";
 import type { StreamVariant } from "./stream-observer.ts";
 import { StreamSession } from "./stream-session.ts";
 import type { StreamSet } from "./stream-set.ts";
@@ -66,13 +66,13 @@ export class AdsServer {
   private readonly server: grpc.Server;
   private readonly options: AdsServerOptions;
   private readonly streams: StreamSet;
-  private readonly deps: SessionDeps;
+  private readonly deps: ServerDeps;
   private readonly rate: RateLimit;
   private readonly calls = new Set<AdsCall>();
   private connections = 0;
   private draining = false;
 
-  constructor(options: AdsServerOptions, streams: StreamSet, deps: SessionDeps) {
+  constructor(options: AdsServerOptions, streams: StreamSet, deps: ServerDeps) {
     this.options = options;
     this.streams = streams;
     this.deps = deps;
@@ -224,6 +224,10 @@ export class AdsServer {
       },
       {
         send: (message) => stream.write(message),
+        expect: (bytes) => {
+          const { connection } = stream;
+          if (connection) this.deps.readPace.hold(connection, bytes);
+        },
         together: (run) => stream.together(run),
         end: (reason) => fail(call, grpc.status.INTERNAL, reason.message),
       },

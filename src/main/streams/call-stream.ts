@@ -4,11 +4,12 @@
 // new buffer, and copies each that it writes into a frame. Acknowledgements of thousands of names and clusters of megabytes
 // made that most of a push's CPU, so the frames are ours. grpc-js gives no way to the stream but a private field; its version is
 // pinned, and `http2StreamOf` fails when there is none.
-import type { Http2Stream } from "node:http2";
+import type { Http2Session, Http2Stream } from "node:http2";
 import { unzipSync } from "node:zlib";
 import * as grpc from "@grpc/grpc-js";
 import { errorMessage, MizzenError } from "../../shared/errors.ts";
 import { FrameReader } from "./frame-reader.ts";
+import type { PacedConnection } from "./read-pace.ts";
 import type { ResponseMessage } from "./response-wire.ts";
 
 export type AdsCall = grpc.ServerDuplexStream<Buffer, ResponseMessage>;
@@ -84,6 +85,12 @@ export class CallStream {
     return !http2.writableNeedDrain;
   }
 
+  /** The connection that it goes over, which other calls may share. Undefined once it is gone. */
+  get connection(): PacedConnection | undefined {
+    const { session } = this.http2;
+    return session && !session.destroyed ? connectionOf(session) : undefined;
+  }
+
   /** What `run` writes is handed to the system together. */
   together(run: () => void): void {
     this.http2.cork();
@@ -101,6 +108,25 @@ function http2StreamOf(call: AdsCall): Http2Stream {
   const { stream } = (call as unknown as { call?: { stream?: Http2Stream } }).call ?? {};
   if (!stream) throw new MizzenError("MIZZEN_ERR_INVARIANT", "this version of grpc-js keeps its streams elsewhere");
   return stream;
+}
+
+/** What Node keeps of a socket; an HTTP/2 session reads it without the socket's own methods. */
+interface SocketHandle {
+  readStop(): void;
+  readStart(): void;
+}
+
+const connections = new WeakMap<Http2Session, PacedConnection>();
+
+function connectionOf(session: Http2Session): PacedConnection {
+  let connection = connections.get(session);
+  if (!connection) {
+    const handle = (): SocketHandle | null =>
+      session.destroyed ? null : (session.socket as unknown as { _handle: SocketHandle | null })._handle;
+    connection = { stopReading: () => handle()?.readStop(), startReading: () => handle()?.readStart() };
+    connections.set(session, connection);
+  }
+  return connection;
 }
 
 /** gzip or deflate: both say by their first bytes which they are. */

@@ -5,6 +5,7 @@ import type { ProxyIdentity } from "../../shared/model/proxy.ts";
 import type { Planner, ResourceProvider, SnapshotSource } from "../push/contracts.ts";
 import type { NameSets } from "./name-sets.ts";
 import type { PushQueue } from "./push-queue.ts";
+import type { ReadPace } from "./read-pace.ts";
 import type { Schedule } from "./removal-hold.ts";
 import type { ResponseMessage } from "./response-wire.ts";
 import type { StreamObserver, StreamVariant } from "./stream-observer.ts";
@@ -14,6 +15,8 @@ import type { WriteBudget } from "./write-budget.ts";
 export interface StreamTransport {
   /** False when the proxy doesn't read fast enough: `drained` of the session says when it does again. */
   send(message: ResponseMessage): boolean;
+  /** An answer of so many bytes is to come: it is read when the pushes under way are out. */
+  expect(bytes: number): void;
   /** What `run` sends goes to the transport together. */
   together(run: () => void): void;
   /** Ends the stream; the proxy comes back with a new one. */
@@ -35,6 +38,11 @@ export interface SessionDeps {
   readonly versionInfo: (version: PushVersion) => string;
   /** The serialized `ControlPlane` of responses. */
   readonly controlPlane: Uint8Array;
+}
+
+/** What the streams' server needs besides. */
+export interface ServerDeps extends SessionDeps {
+  readonly readPace: ReadPace;
 }
 
 /** Who is at the other end. */

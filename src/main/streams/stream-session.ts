@@ -327,6 +327,10 @@ export class StreamSession implements QueueJob, ProxyStream {
       this.blocked = true;
       this.deps.budget.hold(this, written.message.byteLength);
     }
+    const repeated = o.watch.namesBytes?.length ?? 0;
+    // A large response needs the proxy's window updates, which come the same way.
+    if (repeated > LARGE_ANSWER_BYTES && written.message.byteLength <= SMALL_RESPONSE_BYTES && !this.blocked)
+      this.transport.expect(repeated);
     this.deps.observer.sent(this, {
       type,
       response,
@@ -352,6 +356,11 @@ export class StreamSession implements QueueJob, ProxyStream {
     this.deps.observer.served(this, versions);
   }
 }
+
+/** Acknowledgements that take long to read. */
+const LARGE_ANSWER_BYTES = 16 * 1024;
+/** What fits into the smallest window of HTTP/2. */
+const SMALL_RESPONSE_BYTES = 16 * 1024;
 
 const NOTHING: readonly Answered[] = [];
 

@@ -115,6 +115,7 @@ export class ProxyDouble {
     this.session = new StreamSession(
       { connectionId: `${id}-1`, variant, identity, peer: "test", connectedAt: 0 },
       {
+        expect: () => undefined,
         together: (run) => run(),
         send: (message) => {
           const bytes = unframed(message);
