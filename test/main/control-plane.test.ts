@@ -81,6 +81,26 @@ for (const variant of ["sotw", "delta"] as const) {
   });
 }
 
+test("acknowledgements that repeat thousands of names are read, one push after the other", async () => {
+  const proxy = new FakeEnvoy({ target: control.grpc, variant: "sotw" });
+  try {
+    const others = Array.from({ length: 2_000 }, (_, i) => `outbound|80||service-${i}.example.com`);
+    proxy.subscribe("EDS", [CLUSTER_ONE, ...others]);
+    await proxy.next("EDS");
+    for (const address of ["10.0.2.1", "10.0.2.2", "10.0.2.3"]) {
+      write("one.yaml", serviceText("one", address));
+      const endpoints = await proxy.next("EDS");
+      assert.deepEqual([...endpoints.resources.keys()], [CLUSTER_ONE]);
+    }
+    await until("the last is acknowledged", async () => {
+      const page = await json<{ types: { type: string; acked: number }[] }[]>("/debug/pushz");
+      return page[0]?.types.find(({ type }) => type === "EDS")?.acked === 1;
+    });
+  } finally {
+    await proxy.close();
+  }
+});
+
 test("a reconnect with what a delta proxy has brings nothing but what changed meanwhile", async () => {
   const first = new FakeEnvoy({ target: control.grpc, variant: "delta" });
   await first.start(["80"]);
