@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 NODE_MINIMUM := 20.19
 
-.PHONY: help run test e2e conformance build install lint format check ci bench micro flame clean node
+.PHONY: help run test e2e conformance build install lint format check ci bench micro limit flame clean node
 
 help: ## Show this text
 	@echo "Mizzen: a service-mesh control plane for Istio configuration"
@@ -46,6 +46,9 @@ bench: build ## Measure the control plane from outside (ARGS=--help; BASE=REVISI
 
 micro: build ## Measure single steps of a push (ARGS="--mesh m100")
 	@node dist/bench/micro/run.js $(ARGS)
+
+limit: build ## What a push costs when only bytes are written and answers read: the machine's limit
+	@node dist/bench/limit/run.js $(ARGS)
 
 flame: build ## Flame graphs of the main thread and the workers under load, into .flame/
 	@node dist/bench/flame/run.js $(ARGS)

@@ -79,6 +79,8 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private version = 0;
   private lastRequest: PushRequest | undefined;
   private plans = new Map<string, ViewPlan>();
+  /** Those of views that somebody has asked for. */
+  private viewPlans = new WeakMap<ProxyViewRef, ViewPlan>();
   /** The objects of that change that are not for everybody. */
   private chosen: readonly ChangedConfig[] = [];
   private edsNames: ReadonlySet<string> = new Set();
@@ -141,8 +143,13 @@ export class MeshPlanner implements Planner, AffectedVersions {
       this.lastRequest = request;
       this.begin(request.change);
     }
-    const known = this.views.get(view.id);
-    return known ? this.planFor(known.view, request.change) : EVERYTHING;
+    let plan = this.viewPlans.get(view);
+    if (!plan) {
+      const known = this.views.get(view.id);
+      plan = known ? this.planFor(known.view, request.change) : EVERYTHING;
+      this.viewPlans.set(view, plan);
+    }
+    return plan;
   }
 
   affectedVersion(view: ProxyViewRef, type: XdsType, name: string): number {
@@ -158,6 +165,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   /** Plans from here on are about this change. */
   private begin(change: RegistryChange): void {
     this.plans = new Map();
+    this.viewPlans = new WeakMap();
     this.chosen = [...change.configs.values()].filter(({ selectors, gateways }) => selectors || gateways);
   }
 

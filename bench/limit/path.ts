@@ -1,0 +1,2 @@
+// The method that server and clients of the limit agree on.
+export const PATH = "/limit.Limit/Exchange";
