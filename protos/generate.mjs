@@ -29,7 +29,7 @@ const overlay = JSON.parse(fs.readFileSync(path.join(here, "overlay.json"), "utf
 /** Content stamp of everything the output depends on, so that an unchanged tree generates nothing. */
 function inputStamp() {
   const hash = createHash("sha256");
-  const files = ["generate.mjs", "messages.json", "overlay.json", ...listProtos(path.join(here, "istio"), here)];
+  const files = ["generate.mjs", "messages.json", "overlay.json", ...listProtos(here, here)];
   for (const file of files) hash.update(file).update(fs.readFileSync(path.join(here, file)));
   for (const name of ["@grpc/grpc-js-xds", "protobufjs", "protobufjs-cli"]) {
     hash.update(require(`${name}/package.json`).version);

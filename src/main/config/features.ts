@@ -71,6 +71,11 @@ export const FEATURE_FLAGS: { readonly [K in keyof Features]: FeatureFlag } = {
     default: "1.0",
     effect: "percentage of requests that are traced",
   },
+  spawnUpstreamSpanForGateway: bool(
+    "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY",
+    true,
+    "a span of a gateway's own for each request that it sends",
+  ),
   mongoFilter: bool("PILOT_ENABLE_MONGO_FILTER", true, "MongoDB filter on ports of that protocol"),
   mysqlFilter: bool("PILOT_ENABLE_MYSQL_FILTER", false, "MySQL filter on ports of that protocol"),
   redisFilter: bool("PILOT_ENABLE_REDIS_FILTER", false, "Redis filter on ports of that protocol"),

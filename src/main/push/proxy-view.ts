@@ -6,6 +6,7 @@ import type { Locality, ProxyIdentity, ProxyViewRef } from "../../shared/model/p
 import type { IpFamilies, ProxyView, ViewMetadata } from "../../shared/model/view.ts";
 import type { Registry } from "../registry/registry.ts";
 import { mayHaveIngress } from "./sidecar-ingress.ts";
+import { namesByConvention, otelService } from "./span-service.ts";
 
 /** Filters that only Istio's build of Envoy has; one that lists its extensions without them gets none of Istio's. */
 const ISTIO_EXTENSION = /^(envoy\.filters\.(http|network)\.)?(istio|metadata_exchange|peer_metadata|alpn)\b|^istio\./;
@@ -37,15 +38,16 @@ export function buildView(proxy: ProxyIdentity, registry: Registry, hash: Hash):
   const metadata = viewMetadata(proxy);
   // Of another cluster's workloads this registry knows where they are, but not what they are.
   const own = metadata.clusterId === "" || metadata.clusterId === registry.mesh.clusterId ? workload : undefined;
+  const labels = own ? { ...stringMap(STATIC_LABELS), ...own.labels } : stringMap(LABELS);
   const view: ProxyView = {
     type: proxy.type,
     generator: proxy.generator,
     namespace: proxy.namespace,
     dnsDomain: proxy.dnsDomain,
-    labels: own ? { ...stringMap(STATIC_LABELS), ...own.labels } : stringMap(LABELS),
+    labels,
     locality: workload?.locality ? parseLocality(workload.locality) : proxy.node.locality,
     ipFamilies: families(proxy.ipAddresses),
-    metadata,
+    metadata: { ...metadata, otelService: namesByConvention(registry) ? otelService(proxy, labels) : "" },
     serviceTargets,
     istioFilters: hasIstioFilters(proxy),
     addresses: needsAddresses(proxy, serviceTargets, registry) ? [...proxy.ipAddresses].sort() : [],
@@ -92,6 +94,8 @@ function viewMetadata(proxy: ProxyIdentity): ViewMetadata {
     clusterId: text(m.CLUSTER_ID),
     meshId: text(m.MESH_ID),
     network: text(m.NETWORK),
+    serviceCluster: proxy.node.cluster,
+    otelService: "",
     istioVersion: text(m.ISTIO_VERSION),
     interceptionMode: text(m.INTERCEPTION_MODE),
     dnsCapture: flag(m.DNS_CAPTURE),

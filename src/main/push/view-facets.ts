@@ -15,6 +15,8 @@ const NO_METADATA: ViewMetadata = {
   clusterId: "",
   meshId: "",
   network: "",
+  serviceCluster: "",
+  otelService: "",
   istioVersion: "",
   interceptionMode: "",
   dnsCapture: false,

@@ -44,6 +44,8 @@ export interface Features {
   readonly endpointTelemetryLabel: boolean;
   /** PILOT_TRACE_SAMPLING (1.0), percent */
   readonly traceSampling: number;
+  /** PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY (true) */
+  readonly spawnUpstreamSpanForGateway: boolean;
   /** PILOT_ENABLE_MONGO_FILTER (true) */
   readonly mongoFilter: boolean;
   /** PILOT_ENABLE_MYSQL_FILTER (false) */

@@ -18,6 +18,10 @@ export interface ViewMetadata {
   readonly meshId: string;
   /** NETWORK */
   readonly network: string;
+  /** The node's own name for what it is part of, such as "reviews.default": the service of its spans. */
+  readonly serviceCluster: string;
+  /** The service of its spans by OpenTelemetry's conventions, where a provider goes by them; else "". */
+  readonly otelService: string;
   /** ISTIO_VERSION, such as "1.32.0"; "" for an upstream Envoy. */
   readonly istioVersion: string;
   /** INTERCEPTION_MODE */

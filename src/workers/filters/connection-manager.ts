@@ -7,7 +7,9 @@ import { any, parseDuration, ZERO_DURATION } from "../encode/values.ts";
 import { connectionSettings } from "./connection-settings.ts";
 import type { NamedFilter } from "./peer-metadata.ts";
 import { proxyHeaders } from "./proxy-headers.ts";
-import { proxyConfigOf, tracing } from "./tracing.ts";
+import { accessLogs } from "./telemetry/access-logs.ts";
+import type { Direction } from "./telemetry/modes.ts";
+import { proxyConfigOf, requestTracing } from "./telemetry/tracing.ts";
 
 export type ConnectionManager = envoy.extensions.filters.network.http_connection_manager.v3.IHttpConnectionManager;
 
@@ -17,14 +19,23 @@ const { UuidRequestIdConfig } = envoy.extensions.request_id.uuid.v3;
 const KEEP_UNCHANGED = 1;
 const UNESCAPE_AND_FORWARD = 4;
 
-const REQUEST_ID = {
-  typedConfig: any("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", UuidRequestIdConfig, {
-    useRequestIdForTraceSampling: { value: true },
-  }),
-};
+type RequestId = NonNullable<ConnectionManager["requestIdExtension"]>;
+
+function requestId(useRequestIdForTraceSampling: boolean): RequestId {
+  return {
+    typedConfig: any("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", UuidRequestIdConfig, {
+      useRequestIdForTraceSampling: { value: useRequestIdForTraceSampling },
+    }),
+  };
+}
+
+const SAMPLED_BY_ID = requestId(true);
+const SAMPLED_BY_TRACE = requestId(false);
 
 /** What differs between the listeners that have a connection manager. */
 export interface ConnectionManagerOptions {
+  /** Decides which telemetry counts. */
+  readonly direction: Direction;
   readonly statPrefix: string;
   readonly httpFilters: readonly NamedFilter[];
   /** Name of a route configuration of RDS, or the routes themselves. */
@@ -36,14 +47,18 @@ export interface ConnectionManagerOptions {
 /** The network filter. */
 export function connectionManager(ctx: PushContext, view: ProxyView, options: ConnectionManagerOptions): NamedFilter {
   const { features } = ctx.mesh;
+  const { tracing, useRequestId } = requestTracing(ctx, view, options.direction);
+  const accessLog = accessLogs(ctx, view, options.direction, "http");
   const manager: ConnectionManager = {
     statPrefix: options.statPrefix,
     httpFilters: [...options.httpFilters],
     useRemoteAddress: { value: options.useRemoteAddress },
     streamIdleTimeout: ZERO_DURATION,
     upgradeConfigs: [{ upgradeType: "websocket" }],
-    requestIdExtension: REQUEST_ID,
+    requestIdExtension: useRequestId ? SAMPLED_BY_ID : SAMPLED_BY_TRACE,
     proxy_100Continue: features.proxy100Continue,
+    ...(accessLog.length > 0 ? { accessLog: [...accessLog] } : {}),
+    ...(tracing ? { tracing } : {}),
     ...pathNormalization(ctx),
     ...options.extra,
   };
@@ -58,8 +73,6 @@ export function connectionManager(ctx: PushContext, view: ProxyView, options: Co
   if (features.http10 || view.metadata.http10) {
     manager.httpProtocolOptions = { ...manager.httpProtocolOptions, acceptHttp_10: true };
   }
-  const trace = tracing(ctx, view);
-  if (trace) manager.tracing = trace;
   if ("name" in options.routes) {
     manager.rds = {
       routeConfigName: options.routes.name,

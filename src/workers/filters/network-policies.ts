@@ -2,10 +2,10 @@
 import type { ProxyView } from "../../shared/model/view.ts";
 import type { PushContext } from "../context/push-context.ts";
 import { parseDuration } from "../encode/values.ts";
-import { accessLogs } from "./access-logs.ts";
 import type { NamedFilter } from "./peer-metadata.ts";
 import type { TcpProxy } from "./tcp-proxy.ts";
-import { type Direction, tcpStatsFilters } from "./telemetry.ts";
+import type { Direction } from "./telemetry/modes.ts";
+import { networkTelemetry } from "./telemetry/network-telemetry.ts";
 
 export interface NetworkPolicies {
   /** Before the filter that ends the chain. */
@@ -16,10 +16,10 @@ export interface NetworkPolicies {
 
 /** Telemetry of a TCP chain, and how long its connections may be idle. */
 export function networkPolicies(ctx: PushContext, view: ProxyView, direction: Direction): NetworkPolicies {
-  const accessLog = accessLogs(ctx, "tcp");
+  const { filters, accessLog } = networkTelemetry(ctx, view, direction);
   const idleTimeout = parseDuration(view.metadata.idleTimeout);
   return {
-    filters: tcpStatsFilters(ctx, view, direction),
-    tcpProxy: { ...(accessLog.length > 0 ? { accessLog } : {}), ...(idleTimeout ? { idleTimeout } : {}) },
+    filters,
+    tcpProxy: { ...(accessLog.length > 0 ? { accessLog: [...accessLog] } : {}), ...(idleTimeout ? { idleTimeout } : {}) },
   };
 }

@@ -1,4 +1,4 @@
-// Which security policies apply to a workload: by selector, or by reference to the Gateway that it serves. Worker threads.
+// Which policies apply to a workload: by selector, or by reference to the Gateway that it serves. Worker threads.
 // https://istio.io/latest/docs/reference/config/type/workload-selector/
 import type { Type_PolicyTargetReference, Type_WorkloadSelector } from "../../shared/gen/istio.js";
 import type { ConfigObject } from "../../shared/model/config.ts";
@@ -44,9 +44,20 @@ function policiesIn<S>(
   );
 }
 
-function appliesTo({ spec, meta }: ConfigObject<Targeted>, { namespace, labels }: Workload): boolean {
+/** True for an object that chooses no workloads: it is for all of its namespace. */
+export function isForAll({ spec }: ConfigObject<Targeted>): boolean {
+  return targetsOf(spec).length === 0 && Object.keys(spec.selector?.matchLabels ?? {}).length === 0;
+}
+
+function targetsOf(spec: Targeted): readonly Type_PolicyTargetReference[] {
+  if (spec.targetRefs?.length) return spec.targetRefs;
+  return spec.targetRef ? [spec.targetRef] : [];
+}
+
+/** Whether an object of the workload's namespace, or of the root namespace, is for it. */
+export function appliesTo({ spec, meta }: ConfigObject<Targeted>, { namespace, labels }: Workload): boolean {
   const gateway = labels[GATEWAY_NAME];
-  const targets = spec.targetRefs?.length ? spec.targetRefs : spec.targetRef ? [spec.targetRef] : [];
+  const targets = targetsOf(spec);
   if (targets.length === 0) return labelsMatch(spec.selector?.matchLabels ?? {}, labels);
   // Services and GatewayClasses are targets of waypoints only; a reference doesn't leave its namespace.
   if (gateway === undefined || meta.namespace !== namespace) return false;

@@ -47,14 +47,6 @@ export function findAuthorizer(ctx: PushContext, name: string): Authorizer | { r
     : grpcAuthorizer(config, service);
 }
 
-/** The hosts of all such providers. */
-export function authorizerHosts(ctx: PushContext): string[] {
-  return (ctx.mesh.mesh.extensionProviders ?? []).flatMap(({ envoyExtAuthzHttp, envoyExtAuthzGrpc }) => {
-    const service = (envoyExtAuthzHttp ?? envoyExtAuthzGrpc)?.service;
-    return service ? [service.slice(service.indexOf("/") + 1)] : [];
-  });
-}
-
 function authorizes(provider: Mesh_MeshConfig_ExtensionProvider): boolean {
   return provider.envoyExtAuthzHttp !== undefined || provider.envoyExtAuthzGrpc !== undefined;
 }

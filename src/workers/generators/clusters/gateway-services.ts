@@ -1,8 +1,8 @@
 // Which services a router needs clusters of. Worker threads.
 import type { ServiceRecord } from "../../../shared/model/service.ts";
 import { isSubsetOf } from "../../../shared/names/hostname.ts";
-import { authorizerHosts } from "../../filters/authorization/ext-authz.ts";
 import { jwksHosts } from "../../filters/jwt/jwt-keys.ts";
+import { providerHosts } from "../../filters/telemetry/providers.ts";
 import { mergedGateway } from "../../scope/gateways.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { destinationHosts, virtualServicesFor } from "../../scope/virtual-services.ts";
@@ -14,7 +14,7 @@ import type { GenerateInput } from "../generator.ts";
  */
 export function routedHosts({ ctx, view, viewId }: GenerateInput): ReadonlySet<string> | undefined {
   if (view.type === "sidecar" || !ctx.mesh.features.filterGatewayClusterConfig) return undefined;
-  const hosts = new Set([...authorizerHosts(ctx), ...jwksHosts(ctx, view)]);
+  const hosts = new Set([...providerHosts(ctx), ...jwksHosts(ctx, view)]);
   for (const gateway of mergedGateway(ctx, view, viewId).gateways) {
     for (const vs of virtualServicesFor(ctx, gateway, view.namespace)) {
       for (const host of destinationHosts(vs)) hosts.add(host);

@@ -4,15 +4,15 @@ import { hostsMatch, isSubsetOf } from "../../../shared/names/hostname.ts";
 import { prefixRange } from "../../encode/prefix-range.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { durationMs } from "../../encode/values.ts";
-import { accessLogs, listenerAccessLogs } from "../../filters/access-logs.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
 import { listenerBufferLimit } from "../../filters/connection-settings.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { type NamedFilter, speaksPeerExchange, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
 import { CLIENT_CERTIFICATES } from "../../filters/proxy-headers.ts";
 import { type SecurityPolicies, securityPolicies, warnOfProblems } from "../../filters/security-policies.ts";
-import { httpStatsFilters } from "../../filters/telemetry.ts";
-import { proxyConfigOf } from "../../filters/tracing.ts";
+import { listenerAccessLogs } from "../../filters/telemetry/access-logs.ts";
+import { statsFilters } from "../../filters/telemetry/metrics.ts";
+import { proxyConfigOf } from "../../filters/telemetry/tracing.ts";
 import { endsTls, type GatewayListener, type GatewayServer, mergedGateway } from "../../scope/gateways.ts";
 import { offersHttp3 } from "../../scope/http3.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
@@ -51,7 +51,7 @@ export function gatewayListeners(input: GenerateInput, scope: ProxyScope, sink: 
 function listener(input: GenerateInput, own: GatewayListener, chains: FilterChain[]): Listener {
   const { ctx, view } = input;
   const bind = own.bind || wildcardAddress(view);
-  const accessLog = listenerAccessLogs(ctx);
+  const accessLog = listenerAccessLogs(ctx, view, "gateway");
   const config = proxyConfigOf(ctx, view);
   const bufferLimit = listenerBufferLimit(config);
   const listenerFilters: ListenerFilter[] = [];
@@ -73,7 +73,7 @@ function listener(input: GenerateInput, own: GatewayListener, chains: FilterChai
 /** HTTP/3 beside the TLS of a listener. */
 function quicListener(input: GenerateInput, own: GatewayListener, filterChains: FilterChain[]): Listener {
   const { ctx, view } = input;
-  const accessLog = listenerAccessLogs(ctx);
+  const accessLog = listenerAccessLogs(ctx, view, "gateway");
   return {
     ...listenForQuic(own.bind || wildcardAddress(view), own.port),
     trafficDirection: OUTBOUND,
@@ -159,7 +159,6 @@ function manager(
 ): NamedFilter {
   const { ctx, view } = input;
   const topology = proxyConfigOf(ctx, view).gatewayTopology;
-  const accessLog = accessLogs(ctx, "http");
   const extra: ConnectionManager = {
     forwardClientCertDetails:
       CLIENT_CERTIFICATES[topology?.forwardClientCertDetails ?? "SANITIZE_SET"] ?? CLIENT_CERTIFICATES.SANITIZE_SET!,
@@ -168,15 +167,15 @@ function manager(
     httpProtocolOptions: {},
     ...at.extra,
     ...(topology?.numTrustedProxies ? { xffNumTrustedHops: topology.numTrustedProxies } : {}),
-    ...(accessLog.length > 0 ? { accessLog } : {}),
   };
   return connectionManager(ctx, view, {
+    direction: "gateway",
     statPrefix: `outbound_${at.name};`,
     httpFilters: httpFilters(ctx, view, {
       direction: "gateway",
       grpcWeb: server.protocol === "GRPC-Web",
       policies: security.http,
-      stats: httpStatsFilters(ctx, view, "gateway"),
+      stats: statsFilters(ctx, view, "gateway"),
     }),
     routes: { name: server.routeName },
     useRemoteAddress: true,

@@ -5,7 +5,6 @@ import { isHttp2, type Protocol } from "../../../shared/model/service.ts";
 import type { PushContext } from "../../context/push-context.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { durationMs, parseDuration, struct } from "../../encode/values.ts";
-import { accessLogs } from "../../filters/access-logs.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
@@ -13,7 +12,7 @@ import { type NamedFilter, speaksPeerExchange, TCP_METADATA_EXCHANGE } from "../
 import { type SecurityPolicies, securityPolicies, warnOfProblems } from "../../filters/security-policies.ts";
 import { inboundStatName, passthroughStatName } from "../../filters/stat-name.ts";
 import { tcpProxy, tcpTo } from "../../filters/tcp-proxy.ts";
-import { httpStatsFilters } from "../../filters/telemetry.ts";
+import { statsFilters } from "../../filters/telemetry/metrics.ts";
 import { meshServerTlsSocket } from "../../filters/tls-context.ts";
 import { inboundRoute } from "../../routing/default-routes.ts";
 import { type InboundPort, type IngressPort, inboundPorts } from "../../scope/inbound-ports.ts";
@@ -196,21 +195,20 @@ const APPEND_FORWARD = 2;
 function httpFilterChain(input: GenerateInput, security: SecurityPolicies, target: InboundTarget): NamedFilter[] {
   const { ctx, view } = input;
   const http2 = isHttp2(target.protocol);
-  const accessLog = accessLogs(ctx, "http");
   const extra: ConnectionManager = {
     forwardClientCertDetails: APPEND_FORWARD,
     setCurrentClientCertDetails: { subject: { value: true }, uri: true, dns: true },
     serverName: "istio-envoy",
     ...(http2 ? { http2ProtocolOptions: {} } : {}),
-    ...(accessLog.length > 0 ? { accessLog } : {}),
   };
   const manager = connectionManager(ctx, view, {
+    direction: "inbound",
     statPrefix: target.httpStatPrefix,
     httpFilters: httpFilters(ctx, view, {
       direction: "inbound",
       grpcWeb: target.protocol === "GRPC-Web",
       policies: security.http,
-      stats: httpStatsFilters(ctx, view, "inbound"),
+      stats: statsFilters(ctx, view, "inbound"),
     }),
     routes: {
       config: {

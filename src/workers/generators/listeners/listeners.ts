@@ -1,5 +1,6 @@
 // LDS: all listeners of a view. Worker threads.
 import { envoy } from "../../../shared/gen/envoy.js";
+import { warnOfTelemetry } from "../../filters/telemetry/problems.ts";
 import { proxyScope } from "../../scope/proxy-scope.ts";
 import type { Generator } from "../generator.ts";
 import { gatewayListeners } from "./gateway-listeners.ts";
@@ -9,6 +10,7 @@ const { Listener } = envoy.config.listener.v3;
 
 export const generateListeners: Generator = (input, sink) => {
   const scope = proxyScope(input.ctx, input.view);
+  if (input.part !== "shared") warnOfTelemetry(input.ctx, input.view, sink);
   if (input.view.type === "sidecar") {
     sidecarListeners(input, scope, sink);
     return;

@@ -1,6 +1,5 @@
 // The filter chain of a sidecar's outbound HTTP. Worker threads.
 import type { ServiceRecord } from "../../../shared/model/service.ts";
-import { accessLogs } from "../../filters/access-logs.ts";
 import {
   type ConnectionManager,
   type ConnectionManagerOptions,
@@ -9,7 +8,7 @@ import {
 import { dnsCache, httpForwardProxy, unknownHostsCache } from "../../filters/dynamic-forward-proxy.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import type { NamedFilter } from "../../filters/peer-metadata.ts";
-import { httpStatsFilters } from "../../filters/telemetry.ts";
+import { statsFilters } from "../../filters/telemetry/metrics.ts";
 import { catchAllVirtualHost } from "../../routing/default-routes.ts";
 import { routeConfiguration } from "../../routing/route-configuration.ts";
 import { virtualHostFor } from "../../routing/upstream-routes.ts";
@@ -61,21 +60,21 @@ export function unknownHostsChain(input: GenerateInput): FilterChain {
 
 function outboundHttpManager(input: GenerateInput, http: OutboundHttp): NamedFilter {
   const { ctx, view } = input;
-  const accessLog = accessLogs(ctx, "http");
   const caches = [
     ...http.wildcards.map((service) => dnsCache(service.hostname, view, ctx)),
     ...(http.resolvesUnknown ? [unknownHostsCache(view, ctx)] : []),
   ];
   return connectionManager(ctx, view, {
+    direction: "outbound",
     statPrefix: `outbound_${http.statPrefix};`,
     httpFilters: httpFilters(ctx, view, {
       direction: "outbound",
       grpcWeb: http.grpcWeb,
       resolvers: caches.map(httpForwardProxy),
-      stats: httpStatsFilters(ctx, view, "outbound"),
+      stats: statsFilters(ctx, view, "outbound"),
     }),
     routes: http.routes,
     useRemoteAddress: ctx.mesh.features.sidecarUseRemoteAddress,
-    extra: { ...http.extra, ...(accessLog.length > 0 ? { accessLog } : {}) },
+    ...(http.extra ? { extra: http.extra } : {}),
   });
 }

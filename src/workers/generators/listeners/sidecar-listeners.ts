@@ -4,9 +4,10 @@ import { envoy } from "../../../shared/gen/envoy.js";
 import { Fragments } from "../../encode/fragments.ts";
 import type { EncodedPart, ResourceSink } from "../../encode/resource-sink.ts";
 import { ZERO_DURATION } from "../../encode/values.ts";
-import { listenerAccessLogs } from "../../filters/access-logs.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
+import { listenerAccessLogs } from "../../filters/telemetry/access-logs.ts";
+import { networkTelemetry } from "../../filters/telemetry/network-telemetry.ts";
 import { capturesNothing } from "../../scope/capture.ts";
 import { type ProxyScope, resolvesUnknown, SCOPE_DEPENDENCIES } from "../../scope/proxy-scope.ts";
 import type { GenerateInput } from "../generator.ts";
@@ -80,6 +81,7 @@ function sortedListeners(input: GenerateInput, scope: ProxyScope): SortedListene
     unprivilegedPod,
     [statusPort, prometheusPort],
     idleTimeout,
+    networkTelemetry(ctx, view, "outbound").id,
     view.addresses,
     // Routes by label are part of chains.
     ctx.configs("VirtualService").length > 0 && usesLabels(scope) ? view.labels : {},
@@ -162,7 +164,7 @@ function virtualOutbound(input: GenerateInput, scope: ProxyScope): Listener {
   const { ctx, view } = input;
   const port = ctx.mesh.mesh.proxyListenPort ?? OUTBOUND_PORT;
   const { filters } = networkPolicies(ctx, view, "outbound");
-  const accessLog = listenerAccessLogs(ctx);
+  const accessLog = listenerAccessLogs(ctx, view, "outbound");
   const unknown = resolvesUnknown(scope);
   return {
     name: "virtualOutbound",
@@ -188,7 +190,7 @@ function virtualInbound(input: GenerateInput, inbound: InboundChains): Listener 
   const { ctx, view } = input;
   const port = ctx.mesh.mesh.proxyInboundListenPort ?? INBOUND_PORT;
   const chains = [blackHoleChain(input, port), ...inbound.chains];
-  const accessLog = listenerAccessLogs(ctx);
+  const accessLog = listenerAccessLogs(ctx, view, "inbound");
   return {
     name: "virtualInbound",
     ...listenOn(input, wildcardAddress(view), port),
@@ -238,7 +240,7 @@ function portsMatch(ports: readonly number[]): ListenerFilter["filterDisabled"] 
 }
 
 function boundListeners(input: GenerateInput, inbound: InboundChains): Listener[] {
-  const accessLog = listenerAccessLogs(input.ctx);
+  const accessLog = listenerAccessLogs(input.ctx, input.view, "inbound");
   return inbound.bound.map(({ inbound: { bind, targetPort }, chains }) => {
     const filters = inspectors(chains);
     return {

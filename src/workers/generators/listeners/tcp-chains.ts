@@ -10,6 +10,7 @@ import { Fragments } from "../../encode/fragments.ts";
 import { prefixRange } from "../../encode/prefix-range.ts";
 import { durationMs, struct } from "../../encode/values.ts";
 import { sniForwardProxy } from "../../filters/dynamic-forward-proxy.ts";
+import { networkTelemetry } from "../../filters/telemetry/network-telemetry.ts";
 import { virtualServicePath } from "../../routing/http-route.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import type { VirtualService } from "../../scope/virtual-services.ts";
@@ -48,7 +49,8 @@ export function tcpChains(
   if (own.length > 0) return build();
   const { service, port, cidr, wildcard } = target;
   const { istioFilters, ipFamilies, metadata } = input.view;
-  const key = `${port.port}|${cidr}|${wildcard}|${istioFilters}|${ipFamilies.ipv4}|${metadata.idleTimeout}`;
+  const { id } = networkTelemetry(input.ctx, input.view, "outbound");
+  const key = `${port.port}|${cidr}|${wildcard}|${istioFilters}|${ipFamilies.ipv4}|${metadata.idleTimeout}|${id}`;
   // Of services with one host the first one's rule counts, as for the cluster.
   const named = scope.byHostname.get(service.hostname);
   return fragments.get(service, key, [input.ctx.mesh, named && scope.destinationRule(named)], build);
