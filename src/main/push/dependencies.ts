@@ -25,7 +25,7 @@ const BY_KIND: Readonly<
   // Auto mTLS follows the server's policy into clusters and endpoints.
   PeerAuthentication: { sidecar: ["CDS", "EDS", "LDS"], router: ["CDS", "EDS", "LDS"] },
   RequestAuthentication: { sidecar: ["CDS", "LDS"], router: ["CDS", "LDS"] },
-  Telemetry: { sidecar: ["CDS", "LDS", "RDS"], router: ["CDS", "LDS", "RDS"] },
+  Telemetry: { sidecar: ["LDS"], router: ["LDS"] },
   WasmPlugin: { sidecar: ["LDS", "ECDS"], router: ["LDS", "ECDS"] },
   TrafficExtension: { sidecar: ["LDS", "ECDS"], router: ["LDS", "ECDS"] },
 };

@@ -20,6 +20,7 @@ import { sliceCount } from "../../shared/names/host-slice.ts";
 import type { Registry } from "../registry/registry.ts";
 import { NamespaceClassIndex } from "./namespace-classes.ts";
 import { RuleIndex } from "./rule-index.ts";
+import { TelemetryIndex } from "./telemetry-index.ts";
 import type { Relevance } from "./view-facets.ts";
 
 /** Kinds whose selectors decide about routes, endpoints or what a sidecar may see. */
@@ -35,11 +36,13 @@ export class RelevanceIndex {
   /** Rules that send clients of a locality to some localities only, and so not to hosts without one. */
   private readonly distributing = new Set<string>();
   private readonly namespaces = new NamespaceClassIndex();
+  private readonly telemetry = new TelemetryIndex();
   private readonly slices: (hosts: number) => number;
   private known: Relevance = {
     labels: new Set(),
     clusterLocality: false,
     namespaces: this.namespaces.current(),
+    telemetry: this.telemetry.current(),
     clusterSlices: 1,
   };
 
@@ -79,16 +82,21 @@ export class RelevanceIndex {
     const labels = endpointsOnly ? before.labels : new Set([...this.counts.keys(), ...meshLabels(registry.mesh)]);
     const distributes = this.distributing.size > 0 || distributed(registry.mesh.mesh.localityLbSetting);
     const clusterLocality = this.located.size > 0 || distributes;
-    if (!endpointsOnly) this.namespaces.update(registry, this.rules, change);
+    if (!endpointsOnly) {
+      this.namespaces.update(registry, this.rules, change);
+      this.telemetry.update(registry, change);
+    }
     const namespaces = this.namespaces.current();
+    const telemetry = this.telemetry.current();
     const clusterSlices = endpointsOnly ? before.clusterSlices : this.slices(registry.services.count);
     const same =
       clusterSlices === before.clusterSlices &&
       clusterLocality === before.clusterLocality &&
       namespaces === before.namespaces &&
+      telemetry === before.telemetry &&
       (labels === before.labels ||
         (labels.size === before.labels.size && [...labels].every((label) => before.labels.has(label))));
-    if (!same) this.known = { labels, clusterLocality, namespaces, clusterSlices };
+    if (!same) this.known = { labels, clusterLocality, namespaces, telemetry, clusterSlices };
   }
 
   /** Notes whether a service's clusters differ by where their client is. */

@@ -8,6 +8,7 @@ import type { IpFamilies, ProxyView, ViewMetadata } from "../../shared/model/vie
 import type { XdsType } from "../../shared/xds-types.ts";
 import type { NamespaceClasses } from "./namespace-classes.ts";
 import type { Hash, PlannedView } from "./proxy-view.ts";
+import type { TelemetryReach } from "./telemetry-index.ts";
 
 const NO_FAMILIES: IpFamilies = { ipv4: true, ipv6: false, ipv6First: false };
 
@@ -50,6 +51,7 @@ export interface Relevance {
   /** True when a client's locality can change a cluster that holds its endpoints. */
   readonly clusterLocality: boolean;
   readonly namespaces: NamespaceClasses;
+  readonly telemetry: TelemetryReach;
   /** Into how many pieces clusters are cut. */
   readonly clusterSlices: number;
 }
@@ -134,9 +136,11 @@ function clustersFacet(view: ProxyView, relevance: Relevance): ProxyView {
 function listenersFacet(view: ProxyView, relevance: Relevance): ProxyView {
   const { interceptionMode, dnsCapture, unprivilegedPod, statusPort, prometheusPort } = view.metadata;
   const { idleTimeout, outboundExactBalance } = view.metadata;
+  // Connections are logged and counted as the namespace's Telemetries say.
+  const chosenBy = relevance.telemetry.labelsIn(view.namespace);
   return {
-    ...blank(view, relevance),
-    namespace: sharedNamespace(view, relevance),
+    ...blank(view, relevance, chosenBy),
+    namespace: chosenBy ? view.namespace : sharedNamespace(view, relevance),
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,
     addresses: view.addresses,
@@ -158,14 +162,14 @@ function sharedNamespace(view: ProxyView, { namespaces }: Relevance): string {
   return namespaces.isPlain(view.namespace) ? "" : view.namespace;
 }
 
-/** What every type depends on: which configuration applies to the proxy. */
-function blank(view: ProxyView, { labels }: Relevance): ProxyView {
+/** What every type depends on: which configuration applies to the proxy. `also`: labels that only this type asks for. */
+function blank(view: ProxyView, { labels }: Relevance, also?: ReadonlySet<string>): ProxyView {
   return {
     type: view.type,
     generator: view.generator,
     namespace: view.namespace,
     dnsDomain: "",
-    labels: Object.fromEntries(Object.entries(view.labels).filter(([label]) => labels.has(label))),
+    labels: Object.fromEntries(Object.entries(view.labels).filter(([label]) => labels.has(label) || also?.has(label))),
     locality: NO_LOCALITY,
     ipFamilies: NO_FAMILIES,
     metadata: NO_METADATA,

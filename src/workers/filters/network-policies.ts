@@ -20,6 +20,9 @@ export function networkPolicies(ctx: PushContext, view: ProxyView, direction: Di
   const idleTimeout = parseDuration(view.metadata.idleTimeout);
   return {
     filters,
-    tcpProxy: { ...(accessLog.length > 0 ? { accessLog: [...accessLog] } : {}), ...(idleTimeout ? { idleTimeout } : {}) },
+    tcpProxy: {
+      ...(accessLog.length > 0 ? { accessLog: [...accessLog] } : {}),
+      ...(idleTimeout ? { idleTimeout } : {}),
+    },
   };
 }

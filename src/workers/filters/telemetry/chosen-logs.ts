@@ -37,7 +37,10 @@ export function chosenLogs(
     if (!applies(entry)) continue;
     for (const name of inherited) {
       if (!there.has(name)) continue;
-      out.set(name, entry.disabled ? { disabled: true, filter: undefined } : { disabled: false, filter: filters.get(name) });
+      out.set(
+        name,
+        entry.disabled ? { disabled: true, filter: undefined } : { disabled: false, filter: filters.get(name) },
+      );
     }
   }
   return out;

@@ -1,8 +1,8 @@
 // What a workload's Telemetry says about the metrics of each provider. Worker threads, pure.
 // https://istio.io/latest/docs/reference/config/telemetry/#Metrics
 import type {
-  Telemetry_Metrics as Metrics,
   Telemetry_MetricSelector as MetricSelector,
+  Telemetry_Metrics as Metrics,
   Telemetry_MetricsOverrides_TagOverride as TagOverride,
 } from "../../../shared/gen/istio.js";
 import { type Mode, modesOf } from "./modes.ts";

@@ -27,7 +27,9 @@ export function networkTelemetry(ctx: PushContext, view: ProxyView, direction: D
     () => {
       const filters = statsFilters(ctx, view, direction);
       const accessLog = accessLogs(ctx, view, direction, "tcp");
-      const id = createHash("sha256").update(JSON.stringify([filters, accessLog])).digest("base64");
+      const id = createHash("sha256")
+        .update(JSON.stringify([filters, accessLog]))
+        .digest("base64");
       return { filters, accessLog, id };
     },
   );

@@ -82,7 +82,12 @@ function resourceDetectors({ resourceDetectors: wanted }: Provider, semantic: bo
 }
 
 /** Asks Dynatrace how much to sample: at a service of its own, or where spans are exported to. */
-function samplerOf(ctx: PushContext, sampler: Sampler, { http }: Provider, service: ProviderService): Extension | Problem {
+function samplerOf(
+  ctx: PushContext,
+  sampler: Sampler,
+  { http }: Provider,
+  service: ProviderService,
+): Extension | Problem {
   const { httpService: own, tenant = "", clusterId = 0, rootSpansPerMinute = 0 } = sampler;
   let at = service;
   if (own) {

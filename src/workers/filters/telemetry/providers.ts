@@ -10,7 +10,6 @@ import type { WorkloadTelemetry } from "../../scope/workload-telemetry.ts";
 
 export type Provider = Mesh_MeshConfig_ExtensionProvider;
 
-
 /** Something that can't be done as configured, and is left out. */
 export interface TelemetryProblem {
   /** `Telemetry/namespace/name`, or "" for what the mesh's settings say. */
@@ -56,4 +55,3 @@ export function providerHosts({ mesh }: PushContext): string[] {
     }),
   );
 }
-

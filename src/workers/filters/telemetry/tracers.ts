@@ -76,7 +76,10 @@ function zipkinTracer(config: ZipkinProvider, { cluster, hostname }: ProviderSer
 
 function datadogTracer({ cluster, hostname }: ProviderService, view: ProxyView): Http {
   const config = { collectorCluster: cluster, serviceName: view.metadata.serviceCluster, collectorHostname: hostname };
-  return { name: "envoy.tracers.datadog", typedConfig: any("envoy.config.trace.v3.DatadogConfig", DatadogConfig, config) };
+  return {
+    name: "envoy.tracers.datadog",
+    typedConfig: any("envoy.config.trace.v3.DatadogConfig", DatadogConfig, config),
+  };
 }
 
 /** Istio sends proxies no access token, though a provider may have one. */

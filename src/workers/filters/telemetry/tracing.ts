@@ -5,7 +5,7 @@ import type { Mesh_ProxyConfig } from "../../../shared/gen/istio.js";
 import type { ProxyView } from "../../../shared/model/view.ts";
 import { PairMemo } from "../../../shared/pair-memo.ts";
 import type { PushContext } from "../../context/push-context.ts";
-import { type WorkloadTelemetry, workloadTelemetry } from "../../scope/workload-telemetry.ts";
+import { workloadTelemetry } from "../../scope/workload-telemetry.ts";
 import { type Direction, type Mode, modeOf } from "./modes.ts";
 import { findProvider, problemOf, type TelemetryProblem, UNKNOWN } from "./providers.ts";
 import { isAtLeast } from "./proxy-version.ts";
