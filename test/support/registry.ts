@@ -10,6 +10,7 @@ import type { MeshSettings } from "../../src/shared/model/mesh.ts";
 export function testMesh(env: Readonly<Record<string, string>> = {}): MeshSettings {
   return defaultMeshSettings({
     features: parseFeatures(env).features,
+    environment: {},
     podNamespace: "istio-system",
     domainSuffix: "cluster.local",
     clusterId: "Kubernetes",

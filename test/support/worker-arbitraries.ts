@@ -310,6 +310,51 @@ const requestAuthentication = document(
     })),
 );
 
+const workloadMode = fc.constantFrom(undefined, { mode: "CLIENT" }, { mode: "SERVER" }, { mode: "CLIENT_AND_SERVER" });
+const providers = (...names: string[]): fc.Arbitrary<object[] | undefined> =>
+  fc.constantFrom(undefined, ...names).map((name) => (name === undefined ? undefined : [{ name }]));
+const telemetry = document(
+  "Telemetry",
+  "telemetry",
+  fc
+    .record({
+      matchLabels: maybe(labels),
+      accessLogging: maybe(
+        fc.record({
+          match: workloadMode,
+          providers: providers("envoy", "als", "missing"),
+          disabled: fc.constantFrom(undefined, undefined, true),
+          filter: fc.constantFrom(undefined, { expression: "response.code >= 400" }),
+        }),
+      ),
+      metrics: maybe(
+        fc.record({
+          providers: providers("prometheus", "zipkin"),
+          overrides: fc.constantFrom(
+            undefined,
+            [{ disabled: true }],
+            [{ match: { metric: "REQUEST_COUNT", mode: "CLIENT" }, tagOverrides: { x: { value: "'1'" } } }],
+          ),
+          reportingInterval: fc.constantFrom(undefined, "5s"),
+        }),
+      ),
+      tracing: maybe(
+        fc.record({
+          match: workloadMode,
+          providers: providers("zipkin", "otel", "envoy"),
+          disableSpanReporting: fc.constantFrom(undefined, true, false),
+          customTags: fc.constantFrom(undefined, { x: { literal: { value: "1" } } }),
+        }),
+      ),
+    })
+    .map(({ matchLabels, accessLogging, metrics, tracing }) => ({
+      ...(matchLabels ? { selector: { matchLabels } } : {}),
+      accessLogging: accessLogging && [accessLogging],
+      metrics: metrics && [metrics],
+      tracing: tracing && [tracing],
+    })),
+);
+
 /** One Istio document of each kind. */
 export const DOCUMENTS = {
   serviceEntry,
@@ -321,4 +366,5 @@ export const DOCUMENTS = {
   peerAuthentication,
   authorizationPolicy,
   requestAuthentication,
+  telemetry,
 };

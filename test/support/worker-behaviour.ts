@@ -9,6 +9,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   PeerAuthentication: "security.istio.io/v1",
   AuthorizationPolicy: "security.istio.io/v1",
   RequestAuthentication: "security.istio.io/v1",
+  Telemetry: "telemetry.istio.io/v1",
 };
 
 interface Meta {

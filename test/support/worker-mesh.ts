@@ -77,6 +77,7 @@ function documentsOf(source: string | readonly unknown[]): readonly unknown[] {
 export function meshSettings(meshConfig = "", env: Readonly<Record<string, string>> = {}): MeshSettings {
   const base = defaultMeshSettings({
     features: parseFeatures(env).features,
+    environment: env,
     podNamespace: "istio-system",
     domainSuffix: "cluster.local",
     clusterId: "Kubernetes",

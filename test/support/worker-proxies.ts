@@ -66,6 +66,14 @@ export const RDS_NAMES: readonly string[] = [
   ...HOSTS.flatMap((h) => [`${h}:80`, `${h}:7000`]),
 ];
 
+/** Providers of telemetry, whose services come and go. */
+const TELEMETRY = `
+extensionProviders:
+- {name: als, envoyTcpAls: {service: a.example.com, port: 9000}}
+- {name: zipkin, zipkin: {service: b.example.com, port: 80}}
+- name: otel
+  opentelemetry: {service: b.example.com, port: 80, serviceAttributeEnrichment: OTEL_SEMANTIC_CONVENTIONS}`;
+
 /** MeshConfigs that change what is generated. */
 const meshConfig: fc.Arbitrary<string> = fc.constantFrom(
   "",
@@ -85,6 +93,8 @@ const meshConfig: fc.Arbitrary<string> = fc.constantFrom(
   "rootNamespace: other",
   "defaultHttpRetryPolicy: {attempts: 0}",
   "extensionProviders: [{name: authz, envoyExtAuthzHttp: {service: b.example.com, port: 80}}]",
+  TELEMETRY,
+  `${TELEMETRY}\ndefaultProviders: {metrics: [prometheus], accessLogging: [als], tracing: [otel]}`,
 );
 
 /** Settings of a mesh. */

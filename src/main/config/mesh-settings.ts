@@ -5,6 +5,7 @@ import type { Mesh_MeshConfig, Mesh_MeshNetworks } from "../../shared/gen/istio.
 import type { Features, MeshSettings } from "../../shared/model/mesh.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Descriptors } from "../validation/structural/descriptors.ts";
+import type { Environment } from "./features.ts";
 import { mergeMeshConfig, parseMeshConfig } from "./mesh-config.ts";
 import { defaultMeshConfig } from "./mesh-defaults.ts";
 import { parseMeshNetworks } from "./mesh-networks.ts";
@@ -17,6 +18,8 @@ export interface MeshSettingsSource {
   /** Path of the MeshNetworks file; "" when there is none. */
   readonly networksConfigFile: string;
   readonly features: Features;
+  /** Of the process: providers take headers from it. */
+  readonly environment: Environment;
   /** POD_NAMESPACE; "" when it isn't set. */
   readonly podNamespace: string;
   readonly domainSuffix: string;
@@ -53,10 +56,21 @@ function assemble(source: MeshSettingsSource, given: Mesh_MeshConfig, networks: 
     networks,
     networkGateways: [],
     features: source.features,
+    environment: headerVariables(given, source.environment),
     rootNamespace,
     domainSuffix: source.domainSuffix,
     clusterId: source.clusterId,
   };
+}
+
+/** The variables that headers of providers name. */
+function headerVariables(given: Mesh_MeshConfig, environment: Environment): Record<string, string> {
+  const out: Record<string, string> = {};
+  JSON.stringify(given.extensionProviders ?? [], (key, value: unknown) => {
+    if (key === "envName" && typeof value === "string") out[value] = environment[value] ?? "";
+    return value;
+  });
+  return out;
 }
 
 function readTexts(source: MeshSettingsSource): MeshTexts {

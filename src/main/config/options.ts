@@ -60,6 +60,8 @@ export interface Options {
   readonly grpcMaxRecvBytes: number;
   readonly grpcMaxStreams: number;
   readonly features: Features;
+  /** Of the process, for headers that providers take from it. */
+  readonly environment: Environment;
 }
 
 /** Durations from here on mean "never": Go's longest one is 292 years. */
@@ -119,6 +121,7 @@ export function parseOptions(
     grpcMaxRecvBytes: server.values.grpcMaxRecvBytes,
     grpcMaxStreams: server.values.grpcMaxStreams,
     features,
+    environment: Object.freeze({ ...env }),
   };
   if (problems.length > 0) throw new MizzenError("MIZZEN_ERR_OPTIONS", problems.join("\n"));
   return Object.freeze(options);

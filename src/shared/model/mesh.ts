@@ -124,6 +124,8 @@ export interface MeshSettings {
   /** Those of `networks` and of services that are such gateways, in a fixed order; what the registry knows of them. */
   readonly networkGateways: readonly NetworkGateway[];
   readonly features: Features;
+  /** The control plane's environment, of which only the variables that providers' headers name. */
+  readonly environment: Readonly<Record<string, string>>;
   /** `mesh.rootNamespace`, or POD_NAMESPACE, or istio-system. */
   readonly rootNamespace: string;
   /** Suffix of the cluster's host names: cluster.local unless --domain says otherwise. */

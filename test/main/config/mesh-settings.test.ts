@@ -115,6 +115,7 @@ function files(t: TestContext, podNamespace = ""): Files {
     meshConfigFile: path.join(dir, "mesh"),
     networksConfigFile: path.join(dir, "networks"),
     features: parseFeatures({}).features,
+    environment: {},
     podNamespace,
     domainSuffix: "cluster.local",
     clusterId: "c1",

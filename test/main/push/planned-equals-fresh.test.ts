@@ -12,6 +12,7 @@ import { Registry } from "../../../src/main/registry/registry.ts";
 import { identityOf } from "../../../src/main/streams/proxy-identity.ts";
 import { keyString } from "../../../src/shared/model/config.ts";
 import type { MeshObject } from "../../../src/shared/model/delta.ts";
+import type { MeshSettings } from "../../../src/shared/model/mesh.ts";
 import type { ProxyIdentity } from "../../../src/shared/model/proxy.ts";
 import type { XdsType } from "../../../src/shared/xds-types.ts";
 import {
@@ -188,16 +189,20 @@ const object: fc.Arbitrary<MeshObject> = fc.oneof(
         { namespace: r.namespace },
       ),
     ),
-  fc.record({ namespace, disabled: fc.boolean() }).map((r) =>
-    config(
-      "Telemetry",
-      "t",
-      { accessLogging: [{ disabled: r.disabled, providers: [{ name: "envoy" }] }] },
-      {
-        namespace: r.namespace,
-      },
-    ),
-  ),
+  fc
+    .record({
+      name,
+      namespace,
+      selector,
+      spec: fc.constantFrom(
+        { accessLogging: [{ providers: [{ name: "envoy" }] }] },
+        { accessLogging: [{ disabled: true, providers: [{ name: "envoy" }] }] },
+        { metrics: [{ providers: [{ name: "prometheus" }] }] },
+        { tracing: [{ providers: [{ name: "zipkin" }] }] },
+        {},
+      ),
+    })
+    .map((r) => config("Telemetry", r.name, { ...r.spec, ...r.selector }, { namespace: r.namespace })),
   fc
     .record({ name, namespace, value: fc.constantFrom("1", "2"), selector: fc.option(app, { nil: undefined }) })
     .map((r) =>
@@ -276,9 +281,21 @@ const SERVED: readonly MeshObject[] = (["a", "b"] as const).flatMap((name, i) =>
   return [entry, { ...workloadEntry(name, `10.0.0.${i + 1}`, labels), meta: meta(name, at) }];
 });
 
+/** With a provider whose service comes and goes. */
+const MESH: MeshSettings = {
+  ...testMesh(),
+  mesh: {
+    ...testMesh().mesh,
+    extensionProviders: [
+      ...testMesh().mesh.extensionProviders!,
+      { name: "zipkin", zipkin: { service: "b.example.com", port: 80 } },
+    ],
+  },
+};
+
 /** Registry to provider, as the control plane connects them. */
 class Pipeline {
-  readonly registry = new Registry(testMesh());
+  readonly registry = new Registry(MESH);
   private readonly snapshots = new SnapshotBuilder(this.registry);
   /** Few services are cut into many slices, and into others when one comes or goes. */
   private readonly planner = new MeshPlanner(this.registry, hash, (hosts) => (hosts > 3 ? 4 : 2));

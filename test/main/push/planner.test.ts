@@ -116,7 +116,7 @@ const cases: { name: string; before?: ConfigObject[]; after?: ConfigObject[]; pl
   {
     name: "Telemetry for one workload",
     after: [config("Telemetry", "t", { selector: { matchLabels: { app: "b" } } })],
-    planned: { b: "CDS,LDS,RDS" },
+    planned: { b: "LDS" },
   },
   {
     name: "a WasmPlugin for one workload",

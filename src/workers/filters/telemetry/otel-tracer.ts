@@ -39,7 +39,7 @@ export function openTelemetryTracer(
   const semantic = provider.serviceAttributeEnrichment === "OTEL_SEMANTIC_CONVENTIONS";
   const config: Config = {
     serviceName: (semantic && view.metadata.otelService) || view.metadata.serviceCluster,
-    ...exporter(provider, service),
+    ...exporter(ctx, provider, service),
   };
   const detectors = resourceDetectors(provider, semantic);
   if (detectors.length > 0) config.resourceDetectors = detectors;
@@ -54,14 +54,14 @@ export function openTelemetryTracer(
 }
 
 /** Over HTTP where the provider says so, else over gRPC. */
-function exporter({ http, grpc }: Provider, service: ProviderService): Config {
-  if (http) return { httpService: httpService(service, http) };
+function exporter(ctx: PushContext, { http, grpc }: Provider, service: ProviderService): Config {
+  if (http) return { httpService: httpService(ctx, service, http) };
   const timeout = parseDuration(grpc?.timeout);
   return {
     grpcService: {
       envoyGrpc: { clusterName: service.cluster, authority: service.hostname },
       ...(timeout ? { timeout } : {}),
-      initialMetadata: headerValues(grpc?.initialMetadata),
+      initialMetadata: headerValues(ctx, grpc?.initialMetadata),
     },
   };
 }
@@ -98,7 +98,7 @@ function samplerOf(
     return { problem: "dynatraceSampler: neither it nor the provider has settings for HTTP" };
   }
   const asked = own ? (own.http ?? {}) : { ...http, path: SAMPLER_PATH };
-  const config = { tenant, clusterId, rootSpansPerMinute, httpService: httpService(at, asked) };
+  const config = { tenant, clusterId, rootSpansPerMinute, httpService: httpService(ctx, at, asked) };
   const type = "envoy.extensions.tracers.opentelemetry.samplers.v3.DynatraceSamplerConfig";
   return {
     name: "envoy.tracers.opentelemetry.samplers.dynatrace",

@@ -5,30 +5,41 @@ import type {
   Mesh_MeshConfig_ExtensionProvider_HttpHeader as Header,
   Mesh_MeshConfig_ExtensionProvider_HttpService as HttpProvider,
 } from "../../../shared/gen/istio.js";
+import type { PushContext } from "../../context/push-context.ts";
 import { parseDuration } from "../../encode/values.ts";
 import type { ProviderService } from "../../scope/provider-service.ts";
 
 const OVERWRITE = 2;
 
-/** Headers that replace any of the same name. Those from the environment were read with the mesh's settings. */
-export function headerOptions(headers: readonly Header[] | undefined): envoy.config.core.v3.IHeaderValueOption[] {
-  return headerValues(headers).map((header) => ({ appendAction: OVERWRITE, header }));
+/** Headers that replace any of the same name. */
+export function headerOptions(
+  ctx: PushContext,
+  headers: readonly Header[] | undefined,
+): envoy.config.core.v3.IHeaderValueOption[] {
+  return headerValues(ctx, headers).map((header) => ({ appendAction: OVERWRITE, header }));
 }
 
-/** The same as gRPC's metadata. */
-export function headerValues(headers: readonly Header[] | undefined): { key: string; value: string }[] {
-  return (headers ?? []).map(({ name = "", value = "" }) => ({ key: name, value }));
+/** The same as gRPC's metadata. A value may be a variable of the control plane's environment. */
+export function headerValues(
+  { mesh }: PushContext,
+  headers: readonly Header[] | undefined,
+): { key: string; value: string }[] {
+  return (headers ?? []).map(({ name = "", value, envName = "" }) => ({
+    key: name,
+    value: value ?? mesh.environment[envName] ?? "",
+  }));
 }
 
 /** A service that is asked at a path of its host. */
 export function httpService(
+  ctx: PushContext,
   { cluster, hostname }: ProviderService,
   { path = "", timeout, headers }: HttpProvider,
 ): envoy.config.core.v3.IHttpService {
   const limit = parseDuration(timeout);
   return {
     httpUri: { uri: joined(hostname, path), cluster, ...(limit ? { timeout: limit } : {}) },
-    requestHeadersToAdd: headerOptions(headers),
+    requestHeadersToAdd: headerOptions(ctx, headers),
   };
 }
 

@@ -43,14 +43,19 @@ export function tracerOf(ctx: PushContext, view: ProxyView, provider: Provider):
   if ("problem" in service) return service;
   const { maxTagLength = 0 } = zipkin ?? datadog ?? opentelemetry ?? {};
   const common = { maxTagLength, spawnsUpstreamSpan, samples: false };
-  if (zipkin) return { ...common, provider: zipkinTracer(zipkin, service, view) };
+  if (zipkin) return { ...common, provider: zipkinTracer(ctx, zipkin, service, view) };
   if (datadog) return { ...common, provider: datadogTracer(service, view) };
   if (skywalking) return { ...common, spawnsUpstreamSpan: true, provider: skywalkingTracer(service) };
   const otel = openTelemetryTracer(ctx, opentelemetry!, service, view);
   return "problem" in otel ? otel : { ...common, ...otel };
 }
 
-function zipkinTracer(config: ZipkinProvider, { cluster, hostname }: ProviderService, view: ProxyView): Http {
+function zipkinTracer(
+  ctx: PushContext,
+  config: ZipkinProvider,
+  { cluster, hostname }: ProviderService,
+  view: ProxyView,
+): Http {
   const path = config.path || ZIPKIN_PATH;
   const out: envoy.config.trace.v3.IZipkinConfig = {
     collectorEndpointVersion: HTTP_JSON,
@@ -59,7 +64,7 @@ function zipkinTracer(config: ZipkinProvider, { cluster, hostname }: ProviderSer
   };
   if (isAtLeast(view, 1, 29)) {
     const timeout = parseDuration(config.timeout) ?? durationMs(ZIPKIN_TIMEOUT_MS);
-    const headers = headerOptions(config.headers);
+    const headers = headerOptions(ctx, config.headers);
     out.collectorService = {
       httpUri: { uri: `http://${hostname}${path}`, cluster, timeout },
       ...(headers.length > 0 ? { requestHeadersToAdd: headers } : {}),
