@@ -55,7 +55,7 @@ function loadRoot() {
     if (protobuf.common.get(target)) return target;
     throw new Error(`no include folder has ${target}`);
   };
-  root.loadSync([...messages.files, ...listProtos(path.join(here, "istio"), here)]);
+  root.loadSync([...messages.files, ...listProtos(here, here)]);
   for (const [typeName, { fields = {}, enums = {}, messages: nested = {} }] of Object.entries(overlay)) {
     const type = root.lookup(typeName);
     if (!type) throw new Error(`overlay.json names ${typeName}, which no file defines`);

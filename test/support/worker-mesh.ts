@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import xxhash from "xxhash-wasm";
 import { parseFeatures } from "../../src/main/config/features.ts";
 import { mergeMeshConfig, parseMeshConfig } from "../../src/main/config/mesh-config.ts";
-import { defaultMeshSettings } from "../../src/main/config/mesh-settings.ts";
+import { defaultMeshSettings, headerVariables } from "../../src/main/config/mesh-settings.ts";
 import { parseYaml, splitDocuments } from "../../src/main/config/yaml-documents.ts";
 import { buildView, type PlannedView } from "../../src/main/push/proxy-view.ts";
 import { RelevanceIndex } from "../../src/main/push/relevance.ts";
@@ -77,12 +77,13 @@ function documentsOf(source: string | readonly unknown[]): readonly unknown[] {
 export function meshSettings(meshConfig = "", env: Readonly<Record<string, string>> = {}): MeshSettings {
   const base = defaultMeshSettings({
     features: parseFeatures(env).features,
-    environment: env,
+    environment: {},
     podNamespace: "istio-system",
     domainSuffix: "cluster.local",
     clusterId: "Kubernetes",
   });
-  return { ...base, mesh: { ...mergeMeshConfig(parseMeshConfig(meshConfig, "mesh.yaml", descriptors)) } };
+  const given = parseMeshConfig(meshConfig, "mesh.yaml", descriptors);
+  return { ...base, mesh: mergeMeshConfig(given), environment: headerVariables(given, env) };
 }
 
 /** The view of a proxy in a registry. */

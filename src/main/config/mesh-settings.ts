@@ -63,8 +63,8 @@ function assemble(source: MeshSettingsSource, given: Mesh_MeshConfig, networks: 
   };
 }
 
-/** The variables that headers of providers name. */
-function headerVariables(given: Mesh_MeshConfig, environment: Environment): Record<string, string> {
+/** The variables that headers of providers name, "" for ones that aren't set. */
+export function headerVariables(given: Mesh_MeshConfig, environment: Environment): Record<string, string> {
   const out: Record<string, string> = {};
   JSON.stringify(given.extensionProviders ?? [], (key, value: unknown) => {
     if (key === "envName" && typeof value === "string") out[value] = environment[value] ?? "";

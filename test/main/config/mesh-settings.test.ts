@@ -133,6 +133,20 @@ it("takes the root namespace from the file, then the pod, then the default", (t)
   assert.equal(loadMeshSettings(source, descriptors).mesh.rootNamespace, "root");
 });
 
+it("takes the variables that providers' headers name from the environment, and no others", (t) => {
+  const { source } = files(t);
+  const headers = "[{name: a, envName: TOKEN}, {name: b, envName: UNSET}, {name: c, value: x}]";
+  fs.writeFileSync(
+    source.meshConfigFile,
+    `extensionProviders: [{name: z, zipkin: {service: z.example.com, port: 1, headers: ${headers}}}]\n`,
+  );
+  const environment = { TOKEN: "secret", OTHER: "other" };
+  assert.deepEqual(loadMeshSettings({ ...source, environment }, descriptors).environment, {
+    TOKEN: "secret",
+    UNSET: "",
+  });
+});
+
 it("follows its files, and keeps the last good settings", { timeout: 20_000 }, async (t) => {
   const { dir, source } = files(t);
   const events: string[] = [];

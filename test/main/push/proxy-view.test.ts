@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ProxyView } from "../../../src/shared/model/view.ts";
 import { doc, host, meshOf } from "../../support/worker-behaviour.ts";
-import type { ProxySpec } from "../../support/worker-mesh.ts";
+import { meshSettings, type ProxySpec } from "../../support/worker-mesh.ts";
 
 const NODE: ProxySpec = { ip: "10.0.0.1", labels: { app: "a", only: "node" }, locality: "r9/z9" };
 
@@ -49,3 +49,27 @@ test("of a workload of another cluster its node says what it is", () => {
   const own = { ...NODE, metadata: { CLUSTER_ID: "Kubernetes" } };
   assert.deepEqual(view([selecting(), entry()], own).labels, { app: "a", version: "v1" });
 });
+
+const CONVENTIONS = `
+extensionProviders:
+- name: otel
+  opentelemetry: {service: o.example.com, port: 1, serviceAttributeEnrichment: OTEL_SEMANTIC_CONVENTIONS}`;
+const ANNOTATIONS = { "resource.opentelemetry.io/service.name": "annotated" };
+
+const SPAN_SERVICES: readonly (readonly [expected: string, metadata: object, labels: Record<string, string>])[] = [
+  ["annotated", { ANNOTATIONS, WORKLOAD_NAME: "w" }, { "app.kubernetes.io/instance": "i" }],
+  ["i", { WORKLOAD_NAME: "w" }, { "app.kubernetes.io/instance": "i", "app.kubernetes.io/name": "n" }],
+  ["n", { ANNOTATIONS: {}, WORKLOAD_NAME: "w" }, { "app.kubernetes.io/name": "n" }],
+  ["w", { WORKLOAD_NAME: "w", NAME: "pod" }, {}],
+  ["pod", { NAME: "pod" }, {}],
+  ["unknown_service", {}, {}],
+];
+
+for (const [expected, metadata, labels] of SPAN_SERVICES) {
+  test(`by OpenTelemetry's conventions spans are of ${expected}`, () => {
+    const spec = { metadata: metadata as Record<string, unknown>, labels };
+    assert.equal(meshOf([], meshSettings(CONVENTIONS)).view(spec).view.metadata.otelService, expected);
+    // Pods of a workload stay alike where nobody goes by the conventions.
+    assert.equal(meshOf([]).view(spec).view.metadata.otelService, "");
+  });
+}

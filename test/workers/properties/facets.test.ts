@@ -141,3 +141,26 @@ test("a distribution leaves hosts without a locality out only for clients that h
   const documents = [entry("default", "2024-01-01T00:00:00Z", "DNS"), rule({ localityLbSetting: { distribute } })];
   checkSharing(new WorkerMesh(objectsOf(documents)), [{}, { locality: "r1/z1" }]);
 });
+
+test("Telemetry tells the TCP listeners of the workloads that it chooses from those of others", () => {
+  const telemetry = (name: string, namespace: string, spec: object): object => ({
+    apiVersion: "telemetry.istio.io/v1",
+    kind: "Telemetry",
+    metadata: { name, namespace },
+    spec,
+  });
+  const documents = [
+    telemetry("chosen", "default", {
+      selector: { matchLabels: { tier: "front" } },
+      accessLogging: [{ providers: [{ name: "envoy" }] }],
+    }),
+    telemetry("all", "other", { metrics: [{ providers: [{ name: "prometheus" }] }] }),
+    telemetry("spans", "empty", { tracing: [{ disableSpanReporting: true }] }),
+  ];
+  checkSharing(new WorkerMesh([...BASE, ...objectsOf(documents)]), [
+    { labels: { tier: "front" } },
+    { labels: { tier: "back" } },
+    { namespace: "other" },
+    { namespace: "empty" },
+  ]);
+});

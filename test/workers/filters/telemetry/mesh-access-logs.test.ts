@@ -2,10 +2,10 @@
 // https://istio.io/latest/docs/tasks/observability/logs/access-log/
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { served, WORKLOAD } from "../../support/inbound-filters.ts";
-import { host, show, TCP_9000 } from "../../support/worker-behaviour.ts";
-import type { Json } from "../../support/worker-json.ts";
-import { meshSettings, type ProxySpec } from "../../support/worker-mesh.ts";
+import { served, WORKLOAD } from "../../../support/inbound-filters.ts";
+import { host, show, TCP_9000 } from "../../../support/worker-behaviour.ts";
+import type { Json } from "../../../support/worker-json.ts";
+import { meshSettings, type ProxySpec } from "../../../support/worker-mesh.ts";
 
 interface Log {
   readonly name: string;
