@@ -1,6 +1,7 @@
 // What telemetry adds to chains of TCP, with a name by which equal ones are known. Worker threads.
 import { createHash } from "node:crypto";
 import type { ProxyView } from "../../../shared/model/view.ts";
+import { PairMemo } from "../../../shared/pair-memo.ts";
 import type { PushContext } from "../../context/push-context.ts";
 import { workloadTelemetry } from "../../scope/workload-telemetry.ts";
 import type { NamedFilter } from "../peer-metadata.ts";
@@ -18,8 +19,19 @@ export interface NetworkTelemetry {
   readonly id: string;
 }
 
-/** What a TCP chain of a proxy has; the same object for all that the same Telemetries apply to. */
+type ByDirection = Partial<Record<Direction, NetworkTelemetry>>;
+
+const known = new PairMemo<PushContext, ProxyView, ByDirection>();
+
+/** What a TCP chain of a proxy has; asked for each service, and so remembered by proxy. */
 export function networkTelemetry(ctx: PushContext, view: ProxyView, direction: Direction): NetworkTelemetry {
+  const byDirection = known.get(ctx, view, () => ({}));
+  byDirection[direction] ??= shared(ctx, view, direction);
+  return byDirection[direction];
+}
+
+/** The same object for all proxies that the same Telemetries apply to. */
+function shared(ctx: PushContext, view: ProxyView, direction: Direction): NetworkTelemetry {
   const { key } = workloadTelemetry(ctx, view);
   return ctx.derive(
     `network-telemetry/${direction}|${view.istioFilters}|${key}`,
@@ -27,10 +39,10 @@ export function networkTelemetry(ctx: PushContext, view: ProxyView, direction: D
     () => {
       const filters = statsFilters(ctx, view, direction);
       const accessLog = accessLogs(ctx, view, direction, "tcp");
-      const id = createHash("sha256")
-        .update(JSON.stringify([filters, accessLog]))
-        .digest("base64");
-      return { filters, accessLog, id };
+      // Of the mesh's settings alone it is the same for all.
+      const settled = key === "" && !ctx.mesh.mesh.defaultProviders?.accessLogging?.length;
+      const content = JSON.stringify([filters, accessLog]);
+      return { filters, accessLog, id: settled ? "" : createHash("sha256").update(content).digest("base64") };
     },
   );
 }

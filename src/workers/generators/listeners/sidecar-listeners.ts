@@ -45,8 +45,9 @@ const fragments = new Fragments<EncodedPart>();
 export function sidecarListeners(input: GenerateInput, scope: ProxyScope, sink: ResourceSink): void {
   const { plain, others } = sortedListeners(input, scope);
   if (input.part !== "own") {
+    const facts = plainFacts(input, scope);
     for (const own of plain) {
-      const part = plainPart(input, scope, own, sink);
+      const part = plainPart(input, scope, own, facts, sink);
       sink.addBytes(part.name, part.bytes, part.hash);
     }
   }
@@ -103,20 +104,26 @@ function usesLabels(scope: ProxyScope): boolean {
   );
 }
 
-/** A serialized listener with a single TCP chain, kept for all. */
-function plainPart(input: GenerateInput, scope: ProxyScope, own: OutboundListener, sink: ResourceSink): EncodedPart {
+/** What a listener with a single TCP chain depends on beside the chain and its own address. */
+function plainFacts({ view: { ipFamilies, metadata } }: GenerateInput, scope: ProxyScope): string {
+  const { idleTimeout, outboundExactBalance } = metadata;
+  return canonicalJson([ipFamilies, scope.outboundPolicy, scope.egressProxy, idleTimeout, outboundExactBalance]);
+}
+
+/** A serialized listener with a single TCP chain, kept for all that have the same facts. */
+function plainPart(
+  input: GenerateInput,
+  scope: ProxyScope,
+  own: OutboundListener,
+  facts: string,
+  sink: ResourceSink,
+): EncodedPart {
   const encode = (): EncodedPart => {
     const listener = outboundListener(input, scope, own);
     return sink.encode(listener.name!, ListenerCodec, listener);
   };
   const [chain] = own.tcp.values();
-  const { ipFamilies, metadata } = input.view;
-  const key = canonicalJson([
-    [own.bind, own.port, own.bound],
-    ipFamilies,
-    [scope.outboundPolicy, scope.egressProxy],
-    [metadata.idleTimeout, metadata.outboundExactBalance],
-  ]);
+  const key = `${own.bind}|${own.port}|${own.bound}|${facts}`;
   return fragments.get(chain!, key, [input.ctx.mesh], encode);
 }
 
