@@ -122,14 +122,16 @@ test("a router that was made for a Gateway has the policies for that Gateway", (
   );
 });
 
-test("a router with few clusters has those that its filters ask", () => {
+test("a router with few clusters has those that its filters and the mesh's providers ask", () => {
   const jwtRules = [{ issuer: "i", jwksUri: "http://keys.example.com/jwks" }];
   const extensionProviders = [
     { name: "a", envoyExtAuthzHttp: { service: "default/authz.example.com", port: 80 } },
     { name: "b", envoyExtAuthzGrpc: { service: "grpc.example.com", port: 80 } },
+    { name: "c", zipkin: { service: "spans.example.com", port: 80 } },
+    { name: "d", envoyFileAccessLog: {} },
   ];
   const env = { PILOT_FILTER_GATEWAY_CLUSTER_CONFIG: "true", PILOT_JWT_ENABLE_REMOTE_JWKS: "envoy" };
-  const services = ["authz", "grpc", "keys", "unused"].map((name) => host(name));
+  const services = ["authz", "grpc", "keys", "spans", "unused"].map((name) => host(name));
   const mesh = meshOf(
     [...services, doc("RequestAuthentication", "j", { jwtRules }, OWN)],
     meshSettings(stringify({ extensionProviders }), env),
@@ -137,6 +139,6 @@ test("a router with few clusters has those that its filters ask", () => {
   const outbound = Object.keys(show(mesh, "CDS", ROUTER)).filter((name) => name.startsWith("outbound|"));
   assert.deepEqual(
     outbound.map((name) => name.split("|")[3]),
-    ["authz.example.com", "grpc.example.com", "keys.example.com"],
+    ["authz.example.com", "grpc.example.com", "keys.example.com", "spans.example.com"],
   );
 });

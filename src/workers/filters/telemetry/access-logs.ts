@@ -78,7 +78,7 @@ function buildLogs(
 ): ProviderLogs {
   const levels = telemetry.objects.flatMap(({ spec }) => (spec.accessLogging?.length ? [spec.accessLogging] : []));
   const logs: FilteredLog[] = [];
-  const problems: TelemetryProblem[] = [];
+  const problems: TelemetryProblem[] = [...uselessFilters(telemetry)];
   let found = false;
   for (const [name, { disabled, filter }] of [...chosenLogs(levels, defaults, mode)].sort(byName)) {
     const provider = findProvider(ctx, name);
@@ -91,6 +91,20 @@ function buildLogs(
     if (!disabled) logs.push({ log, filter: filter === undefined ? undefined : celFilter(filter) });
   }
   return { found, logs, problems };
+}
+
+/** As in Istio, a filter is for the providers that its own entry names, and for no inherited ones. */
+function uselessFilters({ objects }: WorkloadTelemetry): TelemetryProblem[] {
+  return objects.flatMap(({ meta, spec }) =>
+    (spec.accessLogging ?? []).some((entry) => entry.filter && !entry.providers?.length)
+      ? [
+          {
+            object: `Telemetry/${meta.namespace}/${meta.name}`,
+            reason: "accessLogging: a filter counts only where its entry names providers",
+          },
+        ]
+      : [],
+  );
 }
 
 function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

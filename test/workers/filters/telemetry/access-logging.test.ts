@@ -187,3 +187,15 @@ test("providers that can't be sent logs are named with who asked for them", () =
     ": accessLogging: provider nowhere: the mesh's settings have no extension provider of this name",
   ]);
 });
+
+test("a filter without providers is for none, and that is said", () => {
+  const own = telemetry("t", { accessLogging: [filtered("x")] });
+  const mesh = observed([own], { extensionProviders: PROVIDERS, ...DEFAULT_A });
+  assert.deepEqual(
+    observedAt(mesh, "tcp in").logs.map(({ filter }) => filter),
+    [undefined],
+  );
+  assert.deepEqual(leftOut(mesh), [
+    "Telemetry/default/t: accessLogging: a filter counts only where its entry names providers",
+  ]);
+});
