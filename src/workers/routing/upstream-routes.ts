@@ -1,5 +1,5 @@
 // Virtual hosts for upstream Envoys, which warn of a deprecated field that Istio's build takes. Worker threads.
-import type { envoy } from "../../shared/gen/envoy.js";
+import type { envoy, google } from "../../shared/gen/envoy.js";
 import type { ProxyView } from "../../shared/model/view.ts";
 
 type VirtualHost = envoy.config.route.v3.IVirtualHost;
@@ -13,9 +13,20 @@ export function virtualHostFor(view: ProxyView, host: VirtualHost): VirtualHost 
   return view.istioFilters ? host : { ...host, routes: (host.routes ?? []).map(replaced) };
 }
 
+/**
+ * A route with `max_stream_duration` counts for nothing with its `timeout`
+ * (https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts): where there is a timeout it holds for gRPC too, and
+ * what callers say in `grpc-timeout` is theirs to keep.
+ */
 function replaced(route: Route): Route {
   const { maxGrpcTimeout, ...action } = route.route ?? {};
   if (!maxGrpcTimeout) return route;
+  if (isSome(action.timeout)) return { ...route, route: action };
   const maxStreamDuration = { ...action.maxStreamDuration, grpcTimeoutHeaderMax: maxGrpcTimeout };
   return { ...route, route: { ...action, maxStreamDuration } };
+}
+
+/** True for a duration that isn't zero, which stands for none. */
+function isSome(duration: google.protobuf.IDuration | null | undefined): boolean {
+  return Number(duration?.seconds ?? 0) > 0 || (duration?.nanos ?? 0) > 0;
 }

@@ -11,12 +11,18 @@ test("requests have no timeout unless a route gives one", () => {
   assertLike(routesFor([{ ...to("b"), timeout: "1.5s" }])[0]!.route, { timeout: "1.500s" });
 });
 
-test("the timeout also limits gRPC's own, which an upstream Envoy is told in another field", () => {
-  const http = [{ ...to("b"), timeout: "3s" }];
-  assertLike(routesFor(http)[0]!.route, { maxGrpcTimeout: "3s", maxStreamDuration: undefined });
-  assertLike(routesFor(http, { istio: false })[0]!.route, {
+test("the timeout also limits gRPC's own; an upstream Envoy would take no timeout beside the field that it has for that", () => {
+  const limited = [{ ...to("b"), timeout: "3s" }];
+  assertLike(routesFor(limited)[0]!.route, { maxGrpcTimeout: "3s", maxStreamDuration: undefined });
+  assertLike(routesFor(limited, { istio: false })[0]!.route, {
+    timeout: "3s",
     maxGrpcTimeout: undefined,
-    maxStreamDuration: { grpcTimeoutHeaderMax: "3s" },
+    maxStreamDuration: undefined,
+  });
+  assertLike(routesFor([to("b")], { istio: false })[0]!.route, {
+    timeout: "0s",
+    maxGrpcTimeout: undefined,
+    maxStreamDuration: { grpcTimeoutHeaderMax: "0s" },
   });
 });
 
