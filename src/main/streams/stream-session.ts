@@ -24,7 +24,7 @@ import {
   withoutNames,
 } from "./stream-work.ts";
 import { newClusters, WarmingGate } from "./warming-gate.ts";
-import { anyWork, hasWork, isActive, markDirty, type RequestOutcome, type Watch } from "./watch.ts";
+import { anyWork, hasWork, markDirty, type RequestOutcome, type Watch } from "./watch.ts";
 
 /** Serves one proxy. Requests and publications only take notes; all sending happens in `serve`, which the queue calls. */
 export class StreamSession implements QueueJob, ProxyStream {
@@ -232,9 +232,9 @@ export class StreamSession implements QueueJob, ProxyStream {
     for (const type of PUSH_ORDER) {
       const watch = this.watches.get(type);
       if (!watch || watch.outstanding || !hasWork(watch)) continue;
-      // What refers to clusters comes after them, unless the proxy has just asked for it.
+      // What refers to clusters comes after them.
       const refers = type === "LDS" || type === "RDS";
-      if (refers && !watch.mustRespond && (clustersWait || this.gate.isClosed)) continue;
+      if (refers && (clustersWait || this.gate.isClosed)) continue;
       // Endpoints of clusters that are about to go could be gone already. But those that clusters wait for must come:
       // Envoy acknowledges clusters only when they have them.
       const owed = watch.mustRespond || watch.unanswered.size > 0;
@@ -302,12 +302,13 @@ export class StreamSession implements QueueJob, ProxyStream {
       this.wake();
       return;
     }
-    const endpoints = this.watches.get("EDS");
-    if (type === "CDS" && o.watch.sent && endpoints && isActive(endpoints)) {
+    // A proxy that begins waits for its clusters by itself.
+    if (type === "CDS" && o.watch.sent) {
       this.gate.clustersSent(newClusters(o.difference.sole, o.watch.held));
     }
-    if ((type === "LDS" || type === "RDS") && this.gate.isClosed && !o.mustRespond) {
+    if ((type === "LDS" || type === "RDS") && this.gate.isClosed) {
       if (changesAnything(o)) markDirty(o.watch, o.names === null ? "all" : new Set(o.names));
+      if (o.mustRespond) o.watch.mustRespond = true;
       return;
     }
     const written = writeResponse(o, this.variant, holding && (type === "CDS" || type === "EDS"), {

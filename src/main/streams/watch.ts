@@ -70,11 +70,6 @@ export function newWatch(type: XdsType, held: Held = Held.EMPTY): Watch {
   };
 }
 
-/** True while the proxy asks for anything of the type. */
-export function isActive(watch: Watch): boolean {
-  return watch.wildcard || watch.names.size > 0;
-}
-
 /** Adds to what has to be looked at. */
 export function markDirty(watch: Watch, affected: AffectedNames): void {
   if (watch.dirty === "all" || affected === "all") {

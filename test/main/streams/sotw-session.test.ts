@@ -250,11 +250,16 @@ test("endpoints of changed clusters come though more clusters wait: Envoy acknow
   assert.deepEqual(await proxy.taken(), ["EDS a b"]);
 });
 
-test("routes that the proxy asks for itself don't wait", async () => {
+test("routes that the proxy asks for itself wait too: they may name the new clusters", async () => {
   const { proxy } = await start();
-  proxy.publish({ CDS: { a: "1", b: "1", c: "eds" } });
+  proxy.publish({ CDS: { a: "1", b: "1", c: "eds" }, EDS: { a: "1", b: "1", c: "1" } });
   assert.deepEqual(await proxy.taken(), ["CDS a b c"]);
   proxy.ack("RDS", undefined, { names: ["r", "s"] });
+  assert.deepEqual(await proxy.taken(), []);
+  proxy.ack("CDS");
+  proxy.ack("EDS", undefined, { names: ["a", "b", "c"] });
+  assert.deepEqual(await proxy.taken(), ["EDS c"]);
+  proxy.ack("EDS");
   assert.deepEqual(await proxy.taken(), ["RDS s"]);
 });
 
