@@ -39,6 +39,8 @@ export interface TrafficMesh {
 
 export interface TrafficMeshOptions {
   readonly locality?: { readonly region: string; readonly zone: string };
+  /** The port of what gives the gateway its certificates. */
+  readonly secrets?: number;
 }
 
 export const GATEWAY = "istio-system/edge";
@@ -48,7 +50,7 @@ const REVISION_HOST = "revision.example.com";
 export async function startTrafficMesh(
   t: TestContext,
   mode: Mode,
-  { locality }: TrafficMeshOptions = {},
+  { locality, secrets }: TrafficMeshOptions = {},
 ): Promise<TrafficMesh | undefined> {
   const binary = await testEnvoyBinary();
   if (!binary.found) {
@@ -79,6 +81,7 @@ export async function startTrafficMesh(
     mode,
     node: { ...node, ...(locality ? { locality } : {}) },
     xds: { address: "127.0.0.1", port: Number(server.grpc.split(":")[1]) },
+    ...(secrets ? { clusters: [{ name: "sds-grpc", address: "127.0.0.1", port: secrets }] } : {}),
   });
   closers.push(envoy.stop);
 

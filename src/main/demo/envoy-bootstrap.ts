@@ -12,8 +12,8 @@ export interface BootstrapOptions {
   readonly xds: { readonly address: string; readonly port: number };
   readonly mode: "sotw" | "delta";
   readonly admin: { readonly address: string; readonly port: number };
-  /** More static clusters that configuration may refer to, all of them at the control plane. */
-  readonly clusters?: readonly string[];
+  /** More static clusters of gRPC servers, to which configuration may refer. */
+  readonly clusters?: readonly { readonly name: string; readonly address: string; readonly port: number }[];
 }
 
 export function envoyBootstrap(options: BootstrapOptions): object {
@@ -35,12 +35,12 @@ export function envoyBootstrap(options: BootstrapOptions): object {
     // Envoy warns when there is no limit.
     overload_manager: { resource_monitors: [connectionLimit(10_000)] },
     static_resources: {
-      clusters: ["xds-grpc", ...(options.clusters ?? [])].map((name) => grpcCluster(name, xds.address, xds.port)),
+      clusters: [{ name: "xds-grpc", ...xds }, ...(options.clusters ?? [])].map(grpcCluster),
     },
   };
 }
 
-function grpcCluster(name: string, address: string, port: number): object {
+function grpcCluster({ name, address, port }: { name: string; address: string; port: number }): object {
   return {
     name,
     type: "STATIC",

@@ -285,15 +285,26 @@ export class StreamSession implements QueueJob, ProxyStream {
         ? out
         : [...out].sort((a, b) => PUSH_ORDER.indexOf(a.watch.type) - PUSH_ORDER.indexOf(b.watch.type));
     const generateMs = this.deps.now() - work.started;
+    const clusters = ordered.find((o) => o.watch.type === "CDS");
+    // The state of the world has no word for endpoints that are gone, which an Envoy that drops the cluster would understand.
+    const going = this.variant === "sotw" && !holding ? clusters?.difference.removed : undefined;
+    const quiet = going ?? this.hold.heldBack;
     const sendAll = (): void => {
-      for (const outgoing of ordered) this.sendOne(outgoing, holding, work, generateMs);
+      for (const outgoing of ordered) this.sendOne(outgoing, holding, quiet, work, generateMs);
     };
     if (ordered.length > 1) this.transport.together(sendAll);
     else sendAll();
   }
 
-  private sendOne(outgoing: Outgoing, holding: boolean, { snapshot, view }: Work, generateMs: number): void {
-    const o = outgoing.watch.type === "EDS" ? withoutNames(outgoing, this.hold.heldBack) : outgoing;
+  /** `quiet`: clusters of whose endpoints the proxy is told nothing. */
+  private sendOne(
+    outgoing: Outgoing,
+    holding: boolean,
+    quiet: readonly string[],
+    { snapshot, view }: Work,
+    generateMs: number,
+  ): void {
+    const o = outgoing.watch.type === "EDS" ? withoutNames(outgoing, quiet) : outgoing;
     const { type } = o.watch;
     if (o.watch.epoch !== o.epoch) {
       // The subscription changed while the endpoints of its clusters were generated.
