@@ -15,6 +15,8 @@ export interface Sidecar {
 }
 
 export interface RunningSidecars {
+  /** Adds or replaces a file of the configuration. */
+  apply(file: string, text: string): void;
   readonly hub: NetNode;
   readonly client: Sidecar;
   readonly server: Sidecar;
@@ -53,7 +55,11 @@ spec: {mtls: {mode: DISABLE}}
 }
 
 /** Undefined when there is no Envoy or there are no namespaces, after the test was marked as skipped. */
-export async function startSidecars(t: TestContext, mode: Mode): Promise<RunningSidecars | undefined> {
+export async function startSidecars(
+  t: TestContext,
+  mode: Mode,
+  meshConfig = "rootNamespace: istio-system\n",
+): Promise<RunningSidecars | undefined> {
   const binary = await testEnvoyBinary();
   const missing = binary.found ? namespacesMissing() : binary.reason;
   if (missing !== undefined || !binary.found) {
@@ -71,7 +77,7 @@ export async function startSidecars(t: TestContext, mode: Mode): Promise<Running
   closers.push(() => fs.rmSync(folder, { recursive: true, force: true }));
   fs.mkdirSync(path.join(folder, "config"));
   fs.writeFileSync(path.join(folder, "config/mesh.yaml"), meshYaml(clientNode.address, serverNode.address));
-  fs.writeFileSync(path.join(folder, "mesh.yaml"), "rootNamespace: istio-system\n");
+  fs.writeFileSync(path.join(folder, "mesh.yaml"), meshConfig);
   closers.push(await startDiscovery(lab.hub, folder));
 
   await lab.hub.call("serveHttp", { address: "0.0.0.0", port: 7000, name: "outside" });
@@ -92,7 +98,16 @@ export async function startSidecars(t: TestContext, mode: Mode): Promise<Running
     closers.push(envoy.stop);
     return { node, envoy };
   };
-  return { hub: lab.hub, client: await start(clientNode, "client"), server: await start(serverNode, "echo") };
+  return {
+    apply(file, text) {
+      const target = path.join(folder, "config", file);
+      fs.writeFileSync(`${target}.new`, text);
+      fs.renameSync(`${target}.new`, target);
+    },
+    hub: lab.hub,
+    client: await start(clientNode, "client"),
+    server: await start(serverNode, "echo"),
+  };
 }
 
 /** Runs the command as its users do, and gives what ends it. */
