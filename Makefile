@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 NODE_MINIMUM := 20.19
 
-.PHONY: help run test e2e conformance build install lint format check ci bench micro limit flame clean node
+.PHONY: help run test e2e conformance upstream build install lint format check ci bench micro limit flame clean node
 
 help: ## Show this text
 	@echo "Mizzen: a service-mesh control plane for Istio configuration"
@@ -21,6 +21,9 @@ e2e: build ## Run the tests with real Envoys (root, iproute2 and iptables for th
 
 conformance: build ## Compare with ../shared: GROUP="basics gateway", SCENARIO=basics/headless, ARGS=-v, UPDATE_LEVELS=1
 	@node test/run.mjs conformance $(GROUP) $(SCENARIO) $(ARGS)
+
+upstream: build ## Load the scenarios of ../shared into Envoys of upstream's build: GROUP="basics gateway", ARGS=--delta
+	@node dist/test/conformance/upstream.js $(GROUP) $(ARGS)
 
 build: install ## Generate the wire messages and compile to dist/
 	@npm run --silent gen

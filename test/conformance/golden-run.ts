@@ -2,8 +2,8 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { type RunningControlPlane, startTestControlPlane } from "../support/control-plane.ts";
-import { until } from "../support/until.ts";
+import type { RunningControlPlane } from "../support/control-plane.ts";
+import { startScenario } from "./golden-mesh.ts";
 import type { GoldenProxy, Scenario } from "./golden-scenarios.ts";
 import { type DiffReport, runXdsprobe } from "./xdsprobe.ts";
 
@@ -51,7 +51,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   let outcomes: readonly ProxyOutcome[];
   let server: RunningControlPlane | undefined;
   try {
-    server = await startMesh(scenario, temporary, options);
+    server = await startScenario(scenario, temporary, options.log);
     const running = server;
     outcomes = await Promise.all(scenario.proxies.map((proxy) => runProxy(running, proxy, temporary, options)));
     if (options.keep) fs.cpSync(path.join(temporary, "actual"), path.join(options.keep, scenario.name), COPY);
@@ -66,29 +66,6 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
 }
 
 const COPY = { recursive: true, force: true } as const;
-
-async function startMesh(scenario: Scenario, temporary: string, options: RunOptions): Promise<RunningControlPlane> {
-  const configDir = path.join(temporary, "cfg");
-  fs.mkdirSync(configDir);
-  fs.copyFileSync(path.join(scenario.folder, "config.yaml"), path.join(configDir, "config.yaml"));
-  const server = await startTestControlPlane({
-    configDir,
-    meshConfig: path.join(scenario.folder, "mesh.yaml"),
-    ...(scenario.networks ? { networksConfig: path.join(scenario.folder, "networks.yaml") } : {}),
-    env: scenario.env,
-    ...(options.log ? { log: options.log, logLevel: "warn" as const } : {}),
-  });
-  try {
-    await until("all hosts are in /debug/registryz", async () => {
-      const text = await (await fetch(`${server.http}/debug/registryz`)).text();
-      return scenario.hosts.every((host) => text.includes(JSON.stringify(host)));
-    });
-  } catch (error) {
-    await server.close();
-    throw error;
-  }
-  return server;
-}
 
 async function runProxy(
   server: RunningControlPlane,

@@ -8,7 +8,7 @@ import { type Certificate, certificateAuthority, opensslMissing } from "../suppo
 import { assertConfigurationAccepted, type Mode } from "../support/envoy.ts";
 import { startBackend } from "../support/http-backend.ts";
 import { assertNothingRejected } from "../support/running-shop.ts";
-import { startSecretServer } from "../support/secret-server.ts";
+import { fileSecret, startSecretServer } from "../support/secret-server.ts";
 import { freePort, object, service, startTrafficMesh } from "../support/traffic-mesh.ts";
 import { until } from "../support/until.ts";
 
@@ -17,7 +17,9 @@ for (const mode of ["sotw", "delta"] as const) test(`gateway TLS (${mode})`, (t)
 async function gatewayTls(t: TestContext, mode: Mode): Promise<void> {
   const missing = opensslMissing();
   if (missing !== undefined) return t.skip(missing);
-  const mesh = await startTrafficMesh(t, mode, { secrets: await startSecretServer(t) });
+  const secrets = await startSecretServer(fileSecret);
+  t.after(() => secrets.close());
+  const mesh = await startTrafficMesh(t, mode, { secrets: secrets.port });
   if (!mesh) return;
   const authority = certificateAuthority(mesh.folder);
   const trusted = fs.readFileSync(authority.cert, "utf8");

@@ -1,9 +1,9 @@
-// Certificates from files, over SDS, as Istio's agent gives them to the Envoy beside it: `file-cert:CERTIFICATE~KEY`, `file-root:CA`.
+// Certificates over SDS, as Istio's agent gives them to the Envoy beside it.
 import fs from "node:fs";
-import type { TestContext } from "node:test";
 import * as grpc from "@grpc/grpc-js";
 import { envoy as discovery } from "../../src/shared/gen/discovery.js";
 import { envoy } from "../../src/shared/gen/envoy.js";
+import type { Certificate } from "./certificates.ts";
 
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 const { DiscoveryRequest, DiscoveryResponse } = discovery.service.discovery.v3;
@@ -19,8 +19,8 @@ const StreamSecrets: grpc.MethodDefinition<Uint8Array, Buffer> = {
   responseDeserialize: (bytes) => bytes,
 };
 
-/** Serves until the test ends; gives its port on 127.0.0.1. */
-export async function startSecretServer(t: TestContext): Promise<number> {
+/** Serves on a free port of 127.0.0.1; `secretOf` gives the fields of the secret with a name. */
+export async function startSecretServer(secretOf: (name: string) => object): Promise<{ port: number; close(): void }> {
   const server = new grpc.Server();
   server.addService(
     { StreamSecrets },
@@ -32,7 +32,7 @@ export async function startSecretServer(t: TestContext): Promise<number> {
           // What has a nonce acknowledges.
           if (request.responseNonce !== "") return;
           answered++;
-          call.write(respond(request.resourceNames, String(answered)));
+          call.write(respond(request.resourceNames, String(answered), secretOf));
         });
         call.on("end", () => call.end());
         call.on("error", () => undefined);
@@ -44,23 +44,34 @@ export async function startSecretServer(t: TestContext): Promise<number> {
       error ? reject(error) : resolve(bound),
     );
   });
-  t.after(() => server.forceShutdown());
-  return port;
+  return { port, close: () => server.forceShutdown() };
 }
 
-function respond(names: readonly string[], version: string): Buffer {
+function respond(names: readonly string[], version: string, secretOf: (name: string) => object): Buffer {
   const resources = names.map((name) => ({
     type_url: TYPE_URL,
-    value: Secret.encode({ name, ...secret(name) }).finish(),
+    value: Secret.encode({ name, ...secretOf(name) }).finish(),
   }));
   const response = { versionInfo: version, nonce: version, typeUrl: TYPE_URL, resources };
   return Buffer.from(DiscoveryResponse.encode(response).finish());
 }
 
-function secret(name: string): object {
-  const inline = (file: string): object => ({ inlineBytes: fs.readFileSync(file) });
+/** `file-cert:CERTIFICATE~KEY` and `file-root:CA`, as gateways name what is in files. */
+export function fileSecret(name: string): object {
   const [kind, rest = ""] = [name.slice(0, name.indexOf(":")), name.slice(name.indexOf(":") + 1)];
-  if (kind === "file-root") return { validationContext: { trustedCa: inline(rest) } };
-  const [certificate = "", key = ""] = rest.split("~");
-  return { tlsCertificate: { certificateChain: inline(certificate), privateKey: inline(key) } };
+  if (kind === "file-root") return rootSecret(rest);
+  const [cert = "", key = ""] = rest.split("~");
+  return certificateSecret({ cert, key });
+}
+
+export function certificateSecret({ cert, key }: Certificate): object {
+  return { tlsCertificate: { certificateChain: inline(cert), privateKey: inline(key) } };
+}
+
+export function rootSecret(file: string): object {
+  return { validationContext: { trustedCa: inline(file) } };
+}
+
+function inline(file: string): object {
+  return { inlineBytes: fs.readFileSync(file) };
 }

@@ -1,6 +1,7 @@
 // One running Envoy: started with a bootstrap, asked through its admin port, ended with its owner. Main thread.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import fs from "node:fs";
+import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -46,7 +47,9 @@ export class EnvoyProcess {
       ...["--disable-hot-restart", "--concurrency", "1", "--drain-time-s", "1"],
       ...["--log-level", options.logLevel ?? "warning", "--log-format", "%l\t%n\t%v"],
     ];
-    const child = spawn(program!, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const output = openPipe(path.join(folder, "output"));
+    const child = spawn(program!, args, { stdio: ["ignore", output.write, output.write] });
+    fs.closeSync(output.write);
     let last = "";
     let stopping = false;
     const take = (line: string): void => {
@@ -54,12 +57,14 @@ export class EnvoyProcess {
       // What it says about being stopped is no news.
       if (!stopping) options.onLog(line);
     };
-    for (const stream of [child.stdout, child.stderr]) forEachLine(stream, take);
-    const ended = new Promise<string>((resolve) => {
+    const read = forEachLine(output.read, take);
+    const exited = new Promise<string>((resolve) => {
       child.once("error", (error) => resolve(error.message));
-      child.once("close", (code, signal) =>
-        resolve(`${signal ?? `status ${code}`}${last ? `; last line: ${last}` : ""}`),
-      );
+      child.once("exit", (code, signal) => resolve(signal ?? `status ${code}`));
+    });
+    const ended = exited.then(async (how) => {
+      await read;
+      return `${how}${last ? `; last line: ${last}` : ""}`;
     });
     let end: string | undefined;
     void ended.then((how) => {
@@ -92,15 +97,31 @@ export class EnvoyProcess {
   }
 }
 
-function forEachLine(stream: NodeJS.ReadableStream | null, take: (line: string) => void): void {
+/**
+ * A named pipe for what a process writes. Access logs go to /dev/stdout, which Envoy opens by name: that fails for the sockets that Node
+ * gives to its children.
+ */
+function openPipe(name: string): { readonly read: net.Socket; readonly write: number } {
+  execFileSync("mkfifo", [name]);
+  const read = fs.openSync(name, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  const write = fs.openSync(name, fs.constants.O_WRONLY);
+  return { read: new net.Socket({ fd: read, readable: true, writable: false }), write };
+}
+
+/** Resolves when the stream is over. */
+function forEachLine(stream: net.Socket, take: (line: string) => void): Promise<void> {
   let rest = "";
-  stream?.setEncoding("utf8");
-  stream?.on("data", (chunk: string) => {
+  stream.setEncoding("utf8");
+  stream.on("data", (chunk: string) => {
     const lines = (rest + chunk).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) if (line !== "") take(line);
   });
-  stream?.on("end", () => {
-    if (rest !== "") take(rest);
+  return new Promise((resolve) => {
+    stream.once("error", () => resolve());
+    stream.once("close", () => {
+      if (rest !== "") take(rest);
+      resolve();
+    });
   });
 }
