@@ -1,12 +1,16 @@
 // The route configuration of a router's HTTP servers. Worker threads.
-import type { envoy } from "../../../shared/gen/envoy.js";
+import { envoy } from "../../../shared/gen/envoy.js";
+import type { ProxyView } from "../../../shared/model/view.ts";
 import { hostsMatch, isSubsetOf } from "../../../shared/names/hostname.ts";
+import { Fragments } from "../../encode/fragments.ts";
+import { joinRepeated } from "../../encode/join.ts";
 import type { VirtualHost } from "../../routing/default-routes.ts";
 import { bracketed } from "../../routing/domains.ts";
 import { hashPoliciesOf } from "../../routing/hash-policy.ts";
 import { httpRoutes, type Route, type RouteContext } from "../../routing/http-route.ts";
 import { routeConfiguration } from "../../routing/route-configuration.ts";
 import { isCatchAll } from "../../routing/route-match.ts";
+import { clientTraits, routeDestinations } from "../../routing/route-traits.ts";
 import { virtualHostFor } from "../../routing/upstream-routes.ts";
 import { endsTls, type GatewayServer, mergedGateway } from "../../scope/gateways.ts";
 import { offersHttp3 } from "../../scope/http3.ts";
@@ -14,63 +18,106 @@ import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { type VirtualService, virtualServicesFor } from "../../scope/virtual-services.ts";
 import type { GenerateInput } from "../generator.ts";
 
+const { RouteConfiguration, VirtualHost: VirtualHostCodec } = envoy.config.route.v3;
+
+/** Number of RouteConfiguration.virtual_hosts. */
+const VIRTUAL_HOSTS = 2;
 const REQUIRE_ALL_TLS = 2;
 
-/** The configuration with the name, or undefined for one that no server has. */
-export function gatewayRouteConfig(
-  name: string,
-  input: GenerateInput,
-  scope: ProxyScope,
-): envoy.config.route.v3.IRouteConfiguration | undefined {
+/** What is served under one name: the routes of each VirtualService that has it, in order. */
+interface ServedHost {
+  readonly name: string;
+  readonly domains: string[];
+  requireTls: number;
+  readonly routes: (readonly Route[])[];
+}
+
+/** The serialized configuration with the name, joined from its virtual hosts; undefined for one that no server has. */
+export function gatewayRouteConfig(name: string, input: GenerateInput, scope: ProxyScope): Uint8Array | undefined {
   const servers = mergedGateway(input.ctx, input.view, input.viewId).byRouteName.get(name);
   if (!servers) return undefined;
   const port = servers[0]!.serverPort;
-  const hosts = new Map<string, VirtualHost & { routes: Route[] }>();
+  const hosts = new Map<string, ServedHost>();
   for (const server of servers) addServer(hosts, server, port, input, scope);
   if (hosts.size === 0) {
-    return routeConfiguration(name, [{ name: `blackhole:${port}`, domains: ["*"] }]);
+    const blackhole = { name: `blackhole:${port}`, domains: ["*"] };
+    return RouteConfiguration.encode(routeConfiguration(name, [blackhole])).finish();
   }
-  const virtualHosts = [...hosts.values()].map((vh) => ({ ...vh, routes: catchAllLast(vh.routes) }));
-  const merged = input.ctx.mesh.features.routeCollapse ? collapse(virtualHosts) : virtualHosts;
-  return routeConfiguration(
-    name,
-    merged.map((vh) => virtualHostFor(input.view, vh)),
-  );
+  const all = [...hosts.values()];
+  const merged = input.ctx.mesh.features.routeCollapse ? collapse(all) : all;
+  const encoded = merged.map((host) => encodedHost(host, input.view));
+  return joinRepeated(RouteConfiguration, routeConfiguration(name, []), VIRTUAL_HOSTS, encoded);
 }
 
 function addServer(
-  hosts: Map<string, VirtualHost & { routes: Route[] }>,
+  hosts: Map<string, ServedHost>,
   server: GatewayServer,
   port: number,
   input: GenerateInput,
   scope: ProxyScope,
 ): void {
   const redirect = server.server.tls?.httpsRedirect === true;
-  const http3 = offersHttp3(input.ctx, input.view, server);
-  const hostOf = (host: string): VirtualHost & { routes: Route[] } => {
-    let vh = hosts.get(host);
-    if (!vh) {
-      vh = {
-        name: `${bracketed(host)}:${port}`,
-        domains: [bracketed(host)],
-        routes: [],
-        includeRequestAttemptCount: true,
-      };
-      hosts.set(host, vh);
+  const hostOf = (host: string): ServedHost => {
+    let served = hosts.get(host);
+    if (!served) {
+      served = { name: `${bracketed(host)}:${port}`, domains: [bracketed(host)], requireTls: 0, routes: [] };
+      hosts.set(host, served);
     }
-    if (redirect) vh.requireTls = REQUIRE_ALL_TLS;
-    return vh;
+    if (redirect) served.requireTls = REQUIRE_ALL_TLS;
+    return served;
   };
   for (const vs of virtualServicesFor(input.ctx, server.gateway, input.view.namespace)) {
     const bound = boundHosts(server, vs);
     if (bound.length === 0) continue;
-    const found = httpRoutes(vs, routeContext(server, port, input, scope));
-    const routes = http3 ? found.map((route) => withAltSvc(route, port)) : found;
+    const routes = routesOf(vs, server, port, input, scope);
     if (routes.length === 0) continue;
-    for (const host of bound) hostOf(host).routes.push(...routes);
+    for (const host of bound) hostOf(host).routes.push(routes);
   }
   // A redirect needs no routes.
   if (redirect) for (const { host } of server.hosts) hostOf(host);
+}
+
+const routeFragments = new Fragments<readonly Route[]>();
+
+/** A VirtualService's routes at a server; the same list for as long as nothing that it was made of changes. */
+function routesOf(
+  vs: VirtualService,
+  server: GatewayServer,
+  port: number,
+  input: GenerateInput,
+  scope: ProxyScope,
+): readonly Route[] {
+  const { ctx, view } = input;
+  const http3 = offersHttp3(ctx, view, server);
+  const dependencies: unknown[] = [ctx.mesh];
+  for (const host of routeDestinations(vs)) {
+    const service = scope.byHostname.get(host);
+    dependencies.push(service, service && scope.destinationRule(service));
+  }
+  const key = `${server.gateway}|${port}|${endsTls(server.server)}|${http3}|${clientTraits(vs, view)}`;
+  return routeFragments.get(vs, key, dependencies, () => {
+    const found = httpRoutes(vs, routeContext(server, port, input, scope));
+    return http3 ? found.map((route) => withAltSvc(route, port)) : found;
+  });
+}
+
+const hostFragments = new Fragments<Uint8Array>();
+/** Stands for the routes of a host that has none. */
+const NO_ROUTES: readonly Route[] = [];
+
+function encodedHost({ name, domains, requireTls, routes }: ServedHost, view: ProxyView): Uint8Array {
+  const [first = NO_ROUTES, ...others] = routes;
+  const key = `${name} ${domains.join()} ${requireTls} ${view.istioFilters}`;
+  return hostFragments.get(first, key, others, () => {
+    const host: VirtualHost = {
+      name,
+      domains,
+      routes: catchAllLast(routes.flat()),
+      includeRequestAttemptCount: true,
+      ...(requireTls ? { requireTls } : {}),
+    };
+    return VirtualHostCodec.encode(virtualHostFor(view, host)).finish();
+  });
 }
 
 /** Seconds for which clients may remember that there is HTTP/3: a day. */
@@ -124,17 +171,26 @@ function catchAllLast(routes: readonly Route[]): Route[] {
 }
 
 /** Hosts with the same routes become one virtual host with several domains. */
-function collapse(virtualHosts: readonly (VirtualHost & { routes: Route[] })[]): VirtualHost[] {
-  const out: VirtualHost[] = [];
-  for (const vh of virtualHosts) {
-    const same = out.find((o) => o.requireTls === vh.requireTls && sameRoutes(o.routes ?? [], vh.routes));
-    if (same) same.domains = [...(same.domains ?? []), ...(vh.domains ?? [])];
-    else out.push({ ...vh });
+function collapse(hosts: readonly ServedHost[]): ServedHost[] {
+  const out: ServedHost[] = [];
+  const byFirst = new Map<readonly Route[], ServedHost[]>();
+  for (const host of hosts) {
+    const first = host.routes[0];
+    const alike = first && byFirst.get(first);
+    const same = alike?.find((o) => o.requireTls === host.requireTls && sameLists(o.routes, host.routes));
+    if (same) {
+      same.domains.push(...host.domains);
+      continue;
+    }
+    const own = { ...host, domains: [...host.domains] };
+    out.push(own);
+    if (alike) alike.push(own);
+    else if (first) byFirst.set(first, [own]);
   }
   return out;
 }
 
-/** Routes of one VirtualService are the same objects for all of its hosts. */
-function sameRoutes(a: readonly Route[], b: readonly Route[]): boolean {
-  return a.length > 0 && a.length === b.length && a.every((route, i) => route === b[i]);
+/** Routes of one VirtualService are the same list for all of its hosts. */
+function sameLists(a: readonly (readonly Route[])[], b: readonly (readonly Route[])[]): boolean {
+  return a.length === b.length && a.every((routes, i) => routes === b[i]);
 }

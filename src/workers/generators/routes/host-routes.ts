@@ -1,6 +1,4 @@
 // Which routes a sidecar has for which hosts of a port: those of VirtualServices, else a default one. Worker threads.
-
-import { canonicalJson } from "../../../shared/canonical-json.ts";
 import type { ServiceRecord } from "../../../shared/model/service.ts";
 import { isAutoDetected, isHttp } from "../../../shared/model/service.ts";
 import { subsetKey } from "../../../shared/names/cluster-name.ts";
@@ -10,9 +8,10 @@ import { Fragments } from "../../encode/fragments.ts";
 import { defaultOutboundRoute } from "../../routing/default-routes.ts";
 import { hashPoliciesOf } from "../../routing/hash-policy.ts";
 import { httpRoutes, type Route } from "../../routing/http-route.ts";
+import { clientTraits, routeDestinations } from "../../routing/route-traits.ts";
 import type { EgressScope } from "../../scope/egress-hosts.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
-import { destinationHosts, type VirtualService } from "../../scope/virtual-services.ts";
+import type { VirtualService } from "../../scope/virtual-services.ts";
 import { compareText } from "../../scope/visibility.ts";
 import type { GenerateInput } from "../generator.ts";
 
@@ -119,15 +118,12 @@ function routesOf(
   { ctx, view }: GenerateInput,
   scope: ProxyScope,
 ): readonly Route[] {
-  const traits = traitsOf(vs);
   const dependencies: unknown[] = [ctx.mesh];
-  for (const host of traits.destinations) {
+  for (const host of routeDestinations(vs)) {
     const known = scope.byHostname.get(host);
     dependencies.push(services.get(host), known && scope.destinationRule(known));
   }
-  const labels = traits.usesLabels ? canonicalJson(view.labels) : "";
-  const key = `${port}|${traits.usesNamespace ? view.namespace : ""}|${labels}`;
-  return virtualServiceFragments.get(vs, key, dependencies, () =>
+  return virtualServiceFragments.get(vs, `${port}|${clientTraits(vs, view)}`, dependencies, () =>
     httpRoutes(vs, {
       port,
       gateways: new Set([MESH_GATEWAY]),
@@ -148,29 +144,6 @@ function routesOf(
       isTls: false,
     }),
   );
-}
-
-/** What of a client a VirtualService asks for. */
-interface Traits {
-  readonly destinations: readonly string[];
-  readonly usesLabels: boolean;
-  readonly usesNamespace: boolean;
-}
-
-const traitsByService = new WeakMap<VirtualService, Traits>();
-
-function traitsOf(vs: VirtualService): Traits {
-  let traits = traitsByService.get(vs);
-  if (!traits) {
-    const matches = (vs.spec.http ?? []).flatMap((http) => http.match ?? []);
-    traits = {
-      destinations: [...new Set(destinationHosts(vs))],
-      usesLabels: matches.some((m) => m.sourceLabels !== undefined),
-      usesNamespace: matches.some((m) => m.sourceNamespace !== undefined),
-    };
-    traitsByService.set(vs, traits);
-  }
-  return traits;
 }
 
 const defaultFragments = new Fragments<HostRoutes[]>();

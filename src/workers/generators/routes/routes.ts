@@ -1,11 +1,8 @@
 // RDS: the route configurations that a proxy asks for by name. Worker threads.
-import { envoy } from "../../../shared/gen/envoy.js";
 import { proxyScope } from "../../scope/proxy-scope.ts";
 import type { Generator } from "../generator.ts";
 import { gatewayRouteConfig } from "./gateway-routes.ts";
 import { SidecarRoutes } from "./sidecar-routes.ts";
-
-const { RouteConfiguration } = envoy.config.route.v3;
 
 export const generateRoutes: Generator = (input, sink) => {
   const scope = proxyScope(input.ctx, input.view);
@@ -19,6 +16,6 @@ export const generateRoutes: Generator = (input, sink) => {
   }
   for (const name of input.names ?? []) {
     const config = gatewayRouteConfig(name, input, scope);
-    if (config) sink.add(name, RouteConfiguration, config);
+    if (config) sink.addBytes(name, config);
   }
 };
