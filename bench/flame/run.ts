@@ -1,6 +1,7 @@
 // `make flame`: runs one scenario with the profiler on and makes a flame graph of each thread with 0x, into .flame/.
 // 0x itself sees only the main thread, so that Node's own profiler records and 0x draws.
-//   node dist/bench/flame/run.js [--scenario NAME] [--mode sotw|delta] [--proxies N]
+//   node dist/bench/flame/run.js [--scenario NAME] [--mode sotw|delta] [--proxies N] [--from SECONDS]
+// flamegraph.svg beside 0x's page is smaller, and leaves out what was before --from.
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { createRequire } from "node:module";
@@ -9,12 +10,14 @@ import { parseArgs } from "node:util";
 import { MODES, type Mode } from "../client/messages.ts";
 import { runScenario } from "../run/scenario-run.ts";
 import { scenariosNamed } from "../scenarios/scenarios.ts";
+import { type CpuProfile, flameSvg } from "./flame-svg.ts";
 
 const { values } = parseArgs({
   options: {
     scenario: { type: "string", default: "changes" },
     mode: { type: "string", default: "delta" },
     proxies: { type: "string", default: "50" },
+    from: { type: "string", default: "0" },
   },
 });
 const scenario = scenariosNamed([values.scenario])[0]!;
@@ -43,6 +46,10 @@ for (const { file, thread } of profiles(out)) {
   fs.renameSync(file, moved);
   // It writes flamegraph.html beside the profile.
   execFileSync(process.execPath, [zeroX, "--visualize-cpu-profile", moved], { stdio: "ignore" });
+  const profile = JSON.parse(fs.readFileSync(moved, "utf8")) as CpuProfile;
+  const from = Number(values.from);
+  const title = `${values.scenario}, ${values.mode}, ${values.proxies} proxies, ${thread}${from > 0 ? `, from ${from} s on` : ""}`;
+  fs.writeFileSync(path.join(folder, "flamegraph.svg"), flameSvg(profile, { title, fromSeconds: from }));
   console.log(`${thread.padEnd(10)} ${path.relative(process.cwd(), path.join(folder, "flamegraph.html"))}`);
 }
 

@@ -1,9 +1,11 @@
 // Merges changes that come close together into one push. Main thread, pure: time is an argument.
 import {
+  addChange,
+  type ChangeSum,
   isEndpointsOnly,
-  mergeChanges,
   type PushRequest,
   type RegistryChange,
+  sumOfChanges,
 } from "../../shared/model/push-request.ts";
 
 /** How long changes wait. */
@@ -26,7 +28,7 @@ const LONE_MS = 2;
  */
 export class DebounceWindow {
   private readonly options: DebounceOptions;
-  private pending: PushRequest | undefined;
+  private pending: (PushRequest & { readonly change: ChangeSum }) | undefined;
   /** When the pending changes are due. */
   private dueAt = 0;
   /** True while what is pending goes out at once, or nearly so. */
@@ -45,7 +47,8 @@ export class DebounceWindow {
     const { pending } = this;
     const quiet = now - Math.max(this.lastOut, this.lastOffer) >= afterMs;
     this.lastOffer = now;
-    const merged = pending ? mergeChanges(pending.change, change) : change;
+    const merged = pending?.change ?? sumOfChanges();
+    addChange(merged, change);
     const firstChangeMs = pending?.firstChangeMs ?? now;
     this.pending = { change: merged, firstChangeMs, lastChangeMs: now, merged: (pending?.merged ?? 0) + 1 };
     const endpointsOnly = isEndpointsOnly(merged);

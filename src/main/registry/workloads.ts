@@ -44,8 +44,20 @@ function tlsModeOf(labels: Labels, hasAccount: boolean): string {
   return labels[TLS_MODE_LABEL] ?? (hasAccount ? "istio" : "disabled");
 }
 
+/** Of each WorkloadEntry, what was made of it last: a change of one looks at all in its namespace. */
+const ofEntries = new WeakMap<object, { readonly settings: string; readonly workload: Workload }>();
+
 /** The workload of a WorkloadEntry; its labels are those of its spec and of the object, which win. */
 export function workloadOfEntry(config: ConfigObject<Networking_WorkloadEntry>, ctx: WorkloadContext): Workload {
+  const settings = `${ctx.trustDomain} ${ctx.drainingLabel}`;
+  const known = ofEntries.get(config);
+  if (known?.settings === settings) return known.workload;
+  const workload = newWorkload(config, ctx);
+  ofEntries.set(config, { settings, workload });
+  return workload;
+}
+
+function newWorkload(config: ConfigObject<Networking_WorkloadEntry>, ctx: WorkloadContext): Workload {
   const { meta, spec } = config;
   const labels = { ...spec.labels, ...meta.labels };
   const group = meta.annotations["istio.io/autoRegistrationGroup"];

@@ -99,18 +99,36 @@ function union<T>(a: ReadonlySet<T> | undefined, b: ReadonlySet<T> | undefined):
   return a && b ? new Set([...a, ...b]) : undefined;
 }
 
-/** The sum of two changes, neither of which is altered. */
-export function mergeChanges(a: RegistryChange, b: RegistryChange): RegistryChange {
-  const reasons = new Map(a.reasons);
-  for (const [reason, count] of b.reasons) reasons.set(reason, (reasons.get(reason) ?? 0) + count);
-  const configs = new Map(a.configs);
-  for (const [id, changed] of b.configs) configs.set(id, mergeConfigs(configs.get(id), changed));
-  return {
-    configs,
-    services: new Map([...a.services, ...b.services]),
-    endpoints: new Map([...a.endpoints, ...b.endpoints]),
-    workloadAddresses: new Set([...a.workloadAddresses, ...b.workloadAddresses]),
-    mesh: a.mesh || b.mesh,
-    reasons,
+/** A change to which others can be added. */
+export interface ChangeSum extends RegistryChange {
+  readonly configs: Map<string, ChangedConfig>;
+  readonly services: Map<string, ServiceKey>;
+  readonly endpoints: Map<string, ServiceKey>;
+  readonly workloadAddresses: Set<string>;
+  mesh: boolean;
+  readonly reasons: Map<PushReason, number>;
+}
+
+/** The sum of changes, which stay as they are. */
+export function sumOfChanges(...changes: readonly RegistryChange[]): ChangeSum {
+  const sum: ChangeSum = {
+    configs: new Map(),
+    services: new Map(),
+    endpoints: new Map(),
+    workloadAddresses: new Set(),
+    mesh: false,
+    reasons: new Map(),
   };
+  for (const change of changes) addChange(sum, change);
+  return sum;
+}
+
+/** Adds a change; what is in the sum already costs nothing, so that a storm of changes costs what each of them holds. */
+export function addChange(sum: ChangeSum, change: RegistryChange): void {
+  for (const [id, changed] of change.configs) sum.configs.set(id, mergeConfigs(sum.configs.get(id), changed));
+  for (const [id, key] of change.services) sum.services.set(id, key);
+  for (const [id, key] of change.endpoints) sum.endpoints.set(id, key);
+  for (const address of change.workloadAddresses) sum.workloadAddresses.add(address);
+  sum.mesh ||= change.mesh;
+  for (const [reason, count] of change.reasons) sum.reasons.set(reason, (sum.reasons.get(reason) ?? 0) + count);
 }

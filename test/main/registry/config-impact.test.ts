@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { IstioKind } from "../../../src/shared/model/config.ts";
-import { mergeChanges } from "../../../src/shared/model/push-request.ts";
+import { sumOfChanges } from "../../../src/shared/model/push-request.ts";
 import { config, testRegistry } from "../../support/registry.ts";
 
 /** The types that an edit from one spec to another says; undefined where the kind decides. */
@@ -90,9 +90,9 @@ test("merged changes of one object touch what either touches", () => {
   const timeout = apply(rule({ connectTimeout: "1s" }));
   const idle = apply(rule({ connectTimeout: "1s", idleTimeout: "1s" }));
   const types = (change: typeof came) => change.configs.get("DestinationRule/default/x")?.types;
-  assert.deepEqual([...types(mergeChanges(timeout, idle))!].sort(), ["CDS", "LDS"]);
-  assert.equal(types(mergeChanges(came, timeout)), undefined);
-  assert.equal(types(mergeChanges(timeout, came)), undefined);
+  assert.deepEqual([...types(sumOfChanges(timeout, idle))!].sort(), ["CDS", "LDS"]);
+  assert.equal(types(sumOfChanges(came, timeout)), undefined);
+  assert.equal(types(sumOfChanges(timeout, came)), undefined);
 });
 
 test("a rule says which hosts it was and is about", () => {
