@@ -70,10 +70,12 @@ function needsAddresses(proxy: ProxyIdentity, targets: ProxyView["serviceTargets
   );
 }
 
-function hasIstioFilters(proxy: ProxyIdentity): boolean {
-  const { extensions, metadata } = proxy.node;
-  const istioVersion = text(metadata.ISTIO_VERSION);
-  if (extensions === null) return istioVersion !== "";
+/**
+ * Whether the proxy is of Istio's build. Every Envoy lists what it was built with; what doesn't is taken for Istio's, as istiod takes all.
+ * https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/base.proto#config-core-v3-node
+ */
+function hasIstioFilters({ node: { extensions } }: ProxyIdentity): boolean {
+  if (extensions === null) return true;
   for (const name of extensions) if (ISTIO_EXTENSION.test(name)) return true;
   return false;
 }

@@ -43,6 +43,8 @@ export class StreamSession implements QueueJob, ProxyStream {
   private awaiting: PushVersion[] = [];
   /** Types whose last generation failed: they are looked at again with the next push, whatever it changes. */
   private readonly failed = new Set<XdsType>();
+  /** Clusters that were removed last: what still asks for their endpoints after that gets them. */
+  private going: readonly string[] = [];
   private nonces = 0;
   private blocked = false;
   private closed = false;
@@ -219,9 +221,17 @@ export class StreamSession implements QueueJob, ProxyStream {
       case "ignored":
         break;
     }
+    if (type === "CDS" && this.going.length > 0) this.tellOfGone();
     this.hold.touched(type);
     const watch = this.watches.get(type)!;
     if (!watch.outstanding && anyWork(this.watches)) this.wake();
+  }
+
+  private tellOfGone(): void {
+    const endpoints = this.watches.get("EDS");
+    if (endpoints) markDirty(endpoints, new Set(this.going));
+    this.going = [];
+    this.wake();
   }
 
   /** Takes out what can be served now, in push order. */
@@ -289,6 +299,7 @@ export class StreamSession implements QueueJob, ProxyStream {
     // The state of the world has no word for endpoints that are gone, which an Envoy that drops the cluster would understand.
     const going = this.variant === "sotw" && !holding ? clusters?.difference.removed : undefined;
     const quiet = going ?? this.hold.heldBack;
+    if (going) this.going = going;
     const sendAll = (): void => {
       for (const outgoing of ordered) this.sendOne(outgoing, holding, quiet, work, generateMs);
     };
