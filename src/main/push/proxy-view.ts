@@ -95,6 +95,7 @@ function viewMetadata(proxy: ProxyIdentity): ViewMetadata {
   return {
     clusterId: text(m.CLUSTER_ID),
     meshId: text(m.MESH_ID),
+    namespace: text(m.NAMESPACE),
     network: text(m.NETWORK),
     serviceCluster: proxy.node.cluster,
     otelService: "",

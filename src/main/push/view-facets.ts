@@ -15,6 +15,7 @@ const NO_FAMILIES: IpFamilies = { ipv4: true, ipv6: false, ipv6First: false };
 const NO_METADATA: ViewMetadata = {
   clusterId: "",
   meshId: "",
+  namespace: "",
   network: "",
   serviceCluster: "",
   otelService: "",

@@ -16,6 +16,8 @@ export interface ViewMetadata {
   readonly clusterId: string;
   /** MESH_ID */
   readonly meshId: string;
+  /** NAMESPACE; "" where the node has it in its id alone. */
+  readonly namespace: string;
   /** NETWORK */
   readonly network: string;
   /** The node's own name for what it is part of, such as "reviews.default": the service of its spans. */

@@ -34,7 +34,7 @@ export function istioTags(view: ProxyView): readonly CustomTag[] {
     literal("canonical_service", labels["service.istio.io/canonical-name"] || "unknown"),
     literal("cluster_id", view.metadata.clusterId || "unknown"),
     literal("mesh_id", view.metadata.meshId || "unknown"),
-    literal("namespace", view.namespace || "default"),
+    literal("namespace", view.metadata.namespace || "default"),
   ];
 }
 
