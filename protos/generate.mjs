@@ -2,7 +2,8 @@
 //   envoy.js       static codecs of the messages that workers encode        (roots: protos/messages.json "envoy")
 //   discovery.js   static codecs of the xDS transport, for the main thread   (roots: "discovery")
 //   istio.json     descriptors of Istio's configuration, for validation      (roots: "istio")
-//   descriptors.json  descriptors of every message that we may have to show as JSON (all of the above)
+//   descriptors.json  descriptors of every message that we may have to show as JSON, or that an EnvoyFilter may name: all of
+//                  the above, and all that the folders of "extensions" define
 // Fields that Envoy has gained since the package was published come from protos/overlay.json.
 import { createHash } from "node:crypto";
 import fs from "node:fs";
@@ -45,17 +46,44 @@ function listProtos(dir, base) {
     .sort();
 }
 
+/** The files of the folders whose messages users may name, of the API's third version: Envoy knows no other. */
+function extensionFiles() {
+  const base = path.join(depsDir, "envoy-api");
+  const files = messages.extensions.flatMap((folder) => listProtos(path.join(base, folder), base));
+  return files.filter((file) => file.includes("/v3/") && isComplete(file));
+}
+
+/** True when the package has everything that the file imports. */
+function isComplete(file) {
+  const known = completeness.get(file);
+  if (known !== undefined) return known;
+  const found = find(file);
+  const imported =
+    typeof found === "string" ? [...fs.readFileSync(found, "utf8").matchAll(/^import (?:public )?"(.+)";/gm)] : [];
+  const complete = found !== undefined && imported.every(([, target]) => isComplete(target));
+  completeness.set(file, complete);
+  return complete;
+}
+
+const completeness = new Map();
+
+/** The path of a file, true for one that comes with protobufjs, or undefined. */
+function find(target) {
+  for (const dir of includes) {
+    const candidate = path.join(dir, target);
+    if (fs.existsSync(candidate)) return candidate;
+  }
+  return protobuf.common.get(target) ? true : undefined;
+}
+
 function loadRoot() {
   const root = new protobuf.Root();
   root.resolvePath = (_origin, target) => {
-    for (const dir of includes) {
-      const candidate = path.join(dir, target);
-      if (fs.existsSync(candidate)) return candidate;
-    }
-    if (protobuf.common.get(target)) return target;
-    throw new Error(`no include folder has ${target}`);
+    const found = find(target);
+    if (found === undefined) throw new Error(`no include folder has ${target}`);
+    return found === true ? target : found;
   };
-  root.loadSync([...messages.files, ...listProtos(here, here)]);
+  root.loadSync([...new Set([...messages.files, ...extensionFiles()]), ...listProtos(here, here)]);
   for (const [typeName, { fields = {}, enums = {}, messages: nested = {} }] of Object.entries(overlay)) {
     const type = root.lookup(typeName);
     if (!type) throw new Error(`overlay.json names ${typeName}, which no file defines`);
@@ -66,6 +94,13 @@ function loadRoot() {
     }
   }
   return root;
+}
+
+/** The full names of all messages in a namespace. */
+function messagesIn(namespace) {
+  return (namespace.nestedArray ?? []).flatMap((child) =>
+    child instanceof protobuf.Type ? [child.fullName, ...messagesIn(child)] : messagesIn(child),
+  );
 }
 
 function runPbjs(args) {
@@ -127,6 +162,8 @@ function subset(root, keep) {
 function fieldJson(field) {
   const type = field.resolvedType ? field.resolvedType.fullName : field.type;
   const json = { type, id: field.id };
+  // JSON may name fields as their file does.
+  if (field.protoName && field.protoName !== field.name) json.protoName = field.protoName;
   if (field.repeated) json.rule = "repeated";
   if (field.map) json.keyType = field.keyType;
   const options = {};
@@ -231,7 +268,8 @@ async function main() {
   fs.writeFileSync(path.join(out, "istio.d.ts"), jsonTypes(root, istioTypes));
   fs.writeFileSync(path.join(out, "istio.js"), "export {};\n");
   fs.writeFileSync(path.join(out, "istio.json"), JSON.stringify(istio));
-  const all = subset(root, reachable(root, [...messages.envoy, ...messages.discovery, ...messages.istio]));
+  const named = messages.extensions.flatMap((folder) => messagesIn(root.lookup(folder.replaceAll("/", "."))));
+  const all = subset(root, reachable(root, [...messages.envoy, ...messages.discovery, ...messages.istio, ...named]));
   fs.writeFileSync(path.join(out, "descriptors.json"), JSON.stringify(all));
   fs.writeFileSync(stampFile, stamp);
   console.log(`generated ${path.relative(process.cwd(), out)}`);

@@ -33,7 +33,8 @@ const WORKERS = {
   endpoints: ["scope", "context", "encode"],
   routing: ["endpoints", "scope", "context", "encode"],
   filters: ["routing", "endpoints", "scope", "context", "encode"],
-  generators: ["filters", "routing", "endpoints", "scope", "context", "encode"],
+  patches: ["context", "encode"],
+  generators: ["patches", "filters", "routing", "endpoints", "scope", "context", "encode"],
 };
 
 /** What only these folders may import. */

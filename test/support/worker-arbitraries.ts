@@ -1,5 +1,6 @@
 // Random meshes over a handful of hosts and namespaces, as raw documents that mostly pass validation.
 import fc from "fast-check";
+import { patches } from "./patch-arbitraries.ts";
 
 export type Raw = Readonly<Record<string, unknown>>;
 
@@ -355,6 +356,24 @@ const telemetry = document(
     })),
 );
 
+/** Virtual hosts and routes that patches add are told apart by their object. */
+const envoyFilter = fc.record({ name, namespace }).chain((where) =>
+  fc
+    .record({
+      configPatches: patches(`${where.name}-${where.namespace}`),
+      labels: maybe(labels),
+      priority: fc.constantFrom(undefined, undefined, -1, 1),
+    })
+    .map(({ configPatches, priority, ...r }) =>
+      plain({
+        apiVersion: "networking.istio.io/v1alpha3",
+        kind: "EnvoyFilter",
+        metadata: where,
+        spec: { configPatches, priority, workloadSelector: r.labels && { labels: r.labels } },
+      }),
+    ),
+);
+
 /** One Istio document of each kind. */
 export const DOCUMENTS = {
   serviceEntry,
@@ -367,4 +386,5 @@ export const DOCUMENTS = {
   authorizationPolicy,
   requestAuthentication,
   telemetry,
+  envoyFilter,
 };

@@ -87,8 +87,8 @@ export function meshSettings(meshConfig = "", env: Readonly<Record<string, strin
 }
 
 /** The view of a proxy in a registry. */
-export function viewIn(registry: Registry, spec: ProxySpec): PlannedView {
-  return buildView(identityOf(nodeOf(spec)), registry, hashText);
+export function viewIn(registry: Registry, spec: ProxySpec, asked?: ReadonlySet<string>): PlannedView {
+  return buildView(identityOf(nodeOf(spec)), registry, hashText, asked);
 }
 
 function nodeOf(spec: ProxySpec): NodeInfo {
@@ -158,7 +158,7 @@ export class WorkerMesh {
   }
 
   view(spec: ProxySpec = {}): PlannedView {
-    return viewIn(this.registry, spec);
+    return viewIn(this.registry, spec, this.relevance.current().patches.asked);
   }
 
   /** What one proxy gets. `names` are for types that are asked for by name. */

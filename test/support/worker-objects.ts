@@ -36,7 +36,7 @@ const pod = fc
     (r): MeshObject => ({ ...kubePod(r.name, r.address), meta: meta(r.name, { namespace: r.ns, labels: r.labels }) }),
   );
 
-const { serviceEntry, virtualService, destinationRule, peerAuthentication, workloadEntry } = DOCUMENTS;
+const { serviceEntry, virtualService, destinationRule, peerAuthentication, workloadEntry, envoyFilter } = DOCUMENTS;
 
 /** One object of any kind, or none where validation rejects it. */
 export const meshObject: fc.Arbitrary<readonly MeshObject[]> = fc.oneof(
@@ -47,6 +47,7 @@ export const meshObject: fc.Arbitrary<readonly MeshObject[]> = fc.oneof(
     destinationRule,
     peerAuthentication,
     workloadEntry,
+    envoyFilter,
   ].map(validated),
   ...[service, slice, pod].map((kube) => kube.map((o) => [o])),
 );

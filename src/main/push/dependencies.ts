@@ -5,6 +5,8 @@ import type { XdsType } from "../../shared/xds-types.ts";
 
 const ALL: readonly XdsType[] = ["CDS", "EDS", "LDS", "RDS", "SDS", "ECDS", "NDS", "PCDS"];
 const NONE: readonly XdsType[] = [];
+/** What patches can change; each says more. */
+const PATCHED: readonly XdsType[] = ["CDS", "LDS", "RDS", "ECDS"];
 
 const BY_KIND: Readonly<
   Record<IstioKind, { readonly sidecar: readonly XdsType[]; readonly router: readonly XdsType[] }>
@@ -19,7 +21,7 @@ const BY_KIND: Readonly<
   WorkloadEntry: { sidecar: NONE, router: NONE },
   WorkloadGroup: { sidecar: NONE, router: NONE },
   Sidecar: { sidecar: ["CDS", "EDS", "LDS", "RDS", "NDS"], router: NONE },
-  EnvoyFilter: { sidecar: ALL, router: ALL },
+  EnvoyFilter: { sidecar: PATCHED, router: PATCHED },
   ProxyConfig: { sidecar: ALL, router: ALL },
   AuthorizationPolicy: { sidecar: ["LDS"], router: ["LDS"] },
   // Auto mTLS follows the server's policy into clusters and endpoints.

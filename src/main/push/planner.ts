@@ -1,4 +1,5 @@
 // Plans: which views and types a change touches, and since which push version a result holds. Main thread.
+import { isDeepStrictEqual } from "node:util";
 import { LRUCache } from "lru-cache";
 import type { Networking_Gateway } from "../../shared/gen/istio.js";
 import type { ConfigObject, IstioKind } from "../../shared/model/config.ts";
@@ -77,6 +78,8 @@ export class MeshPlanner implements Planner, AffectedVersions {
   /** Cluster names of services whose endpoints changed, with the version. */
   private endpointVersions = new Map<string, number>();
   private version = 0;
+  /** Names in nodes' metadata that views have. */
+  private asked: ReadonlySet<string> = new Set();
   private lastRequest: PushRequest | undefined;
   private plans = new Map<string, ViewPlan>();
   /** Those of views that somebody has asked for. */
@@ -102,6 +105,9 @@ export class MeshPlanner implements Planner, AffectedVersions {
     this.relevance.update(this.registry, step);
     this.passing.update(this.registry, step);
     const ingressMoved = this.ingress.update(this.registry, step);
+    const { asked } = this.relevance.current().patches;
+    const otherNodes = asked !== this.asked && !isDeepStrictEqual(asked, this.asked);
+    this.asked = asked;
     if (!step) {
       this.forgetViews();
       this.addressGeneration.clear();
@@ -109,22 +115,39 @@ export class MeshPlanner implements Planner, AffectedVersions {
       this.endpointVersions.clear();
       return;
     }
-    if (ingressMoved) this.forgetViews();
+    if (ingressMoved || otherNodes) this.forgetViews();
     this.noteMoved(step.workloadAddresses);
     this.edsNames = this.clusterNames(step.endpoints.values());
     for (const name of this.edsNames) this.endpointVersions.set(name, version);
     if (isEndpointsOnly(step)) return;
-    this.begin(step);
-    const touched = partsTouched(step);
+    const { filters, others } = split(step);
+    if (filters.size > 0) this.markPatched({ ...step, configs: filters, services: new Map() });
+    const rest = { ...step, configs: others };
+    if (isEndpointsOnly(rest)) return;
+    this.begin(rest);
+    const touched = partsTouched(rest);
     for (const facet of this.facets.values()) {
-      if (this.planFor(scopeOf(facet), step).get(facet.type) === "all" && touched(facet)) facet.affected = version;
+      if (this.planFor(scopeOf(facet), rest).get(facet.type) === "all" && touched(facet)) facet.affected = version;
+    }
+  }
+
+  /** Marks what filters patch: shared facets say which patches they have, others are as their views. */
+  private markPatched(change: RegistryChange): void {
+    const prefixes = [...change.configs.values()].map(({ namespace, name }) => `${namespace}/${name}/`);
+    this.begin(change);
+    for (const facet of this.facets.values()) {
+      const { patches } = facet.proxy;
+      const has = patches
+        ? patches.some((id) => prefixes.some((prefix) => id.startsWith(prefix)))
+        : this.planFor(scopeOf(facet), change).get(facet.type) === "all";
+      if (has) facet.affected = this.version;
     }
   }
 
   viewOf(proxy: ProxyIdentity): ProxyViewRef {
     const known = this.proxies.get(proxy);
     if (known && !this.moved(proxy, known)) return known.view;
-    const built = buildView(proxy, this.registry, this.hash);
+    const built = buildView(proxy, this.registry, this.hash, this.asked);
     let view = this.views.get(built.id);
     if (!view) {
       view = built;
@@ -166,7 +189,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private begin(change: RegistryChange): void {
     this.plans = new Map();
     this.viewPlans = new WeakMap();
-    this.chosen = [...change.configs.values()].filter(({ selectors, gateways }) => selectors || gateways);
+    this.chosen = [...change.configs.values()].filter((c) => c.selectors || c.gateways || c.nodes);
   }
 
   private noteMoved(addresses: ReadonlySet<string>): void {
@@ -251,7 +274,8 @@ export class MeshPlanner implements Planner, AffectedVersions {
   }
 
   /** Whether an object chooses a proxy, and is bound to something that it serves. */
-  private isFor({ selectors, gateways }: ConfigReach, { type, labels }: Scope): boolean {
+  private isFor({ selectors, gateways, nodes }: ConfigReach, { type, labels }: Scope): boolean {
+    if (nodes && !nodes.has(type)) return false;
     if (selectors && labels && !selectors.some((selector) => labelsMatch(selector, labels))) return false;
     if (!gateways || type === "waypoint") return true;
     if (type === "sidecar") return gateways.has(MESH_GATEWAY);
@@ -288,6 +312,14 @@ export class MeshPlanner implements Planner, AffectedVersions {
     }
     return names;
   }
+}
+
+/** What changed, EnvoyFilters apart. */
+function split(change: RegistryChange): Readonly<Record<"filters" | "others", Map<string, ChangedConfig>>> {
+  const filters = new Map<string, ChangedConfig>();
+  const others = new Map<string, ChangedConfig>();
+  for (const [id, config] of change.configs) (config.kind === "EnvoyFilter" ? filters : others).set(id, config);
+  return { filters, others };
 }
 
 /** A facet that stands for several views has none of the labels that nobody asks for. */

@@ -27,8 +27,18 @@ export interface PlannedView extends ProxyViewRef {
   readonly view: ProxyView;
 }
 
-/** The view of a proxy, as the registry knows its workload now. */
-export function buildView(proxy: ProxyIdentity, registry: Registry, hash: Hash): PlannedView {
+const NOTHING: ReadonlySet<string> = new Set();
+
+/**
+ * The view of a proxy, as the registry knows its workload now. `asked`: names in the node's metadata that EnvoyFilters ask
+ * for.
+ */
+export function buildView(
+  proxy: ProxyIdentity,
+  registry: Registry,
+  hash: Hash,
+  asked: ReadonlySet<string> = NOTHING,
+): PlannedView {
   const { services } = registry;
   const serviceTargets = services.targetsAt(proxy.ipAddresses, proxy.namespace);
   const { ipAddresses, namespace } = proxy;
@@ -51,12 +61,23 @@ export function buildView(proxy: ProxyIdentity, registry: Registry, hash: Hash):
     serviceTargets,
     istioFilters: hasIstioFilters(proxy),
     addresses: needsAddresses(proxy, serviceTargets, registry) ? [...proxy.ipAddresses].sort() : [],
+    nodeMetadata: askedTexts(proxy, asked),
+    patches: null,
     ingressAddresses: mayHaveIngress(registry, proxy) ? proxy.ipAddresses : [],
     workloadName: text(proxy.node.metadata.WORKLOAD_NAME),
     nodeName: "",
   };
   const json = canonicalJson(view);
   return { id: viewId(hash(json)), json, view };
+}
+
+function askedTexts({ node: { metadata } }: ProxyIdentity, asked: ReadonlySet<string>): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const key of asked) {
+    const value = metadata[key];
+    if (typeof value === "string") out[key] = value;
+  }
+  return out;
 }
 
 /**

@@ -19,6 +19,7 @@ import { type RulePolicy, rulePolicies } from "../../shared/model/rule-policies.
 import { sliceCount } from "../../shared/names/host-slice.ts";
 import type { Registry } from "../registry/registry.ts";
 import { NamespaceClassIndex } from "./namespace-classes.ts";
+import { PatchIndex } from "./patch-selection.ts";
 import { RuleIndex } from "./rule-index.ts";
 import { TelemetryIndex } from "./telemetry-index.ts";
 import type { Relevance } from "./view-facets.ts";
@@ -37,12 +38,14 @@ export class RelevanceIndex {
   private readonly distributing = new Set<string>();
   private readonly namespaces = new NamespaceClassIndex();
   private readonly telemetry = new TelemetryIndex();
+  private readonly patches = new PatchIndex();
   private readonly slices: (hosts: number) => number;
   private known: Relevance = {
     labels: new Set(),
     clusterLocality: false,
     namespaces: this.namespaces.current(),
     telemetry: this.telemetry.current(),
+    patches: this.patches.current(),
     clusterSlices: 1,
   };
 
@@ -59,6 +62,7 @@ export class RelevanceIndex {
   /** Looks at what changed, or at everything. */
   update(registry: Registry, change: RegistryChange | undefined): void {
     this.rules.update(registry, change);
+    this.patches.update(registry, change);
     if (!change) {
       this.byObject.clear();
       this.counts.clear();
@@ -88,15 +92,17 @@ export class RelevanceIndex {
     }
     const namespaces = this.namespaces.current();
     const telemetry = this.telemetry.current();
+    const patches = this.patches.current();
     const clusterSlices = endpointsOnly ? before.clusterSlices : this.slices(registry.services.count);
     const same =
       clusterSlices === before.clusterSlices &&
       clusterLocality === before.clusterLocality &&
       namespaces === before.namespaces &&
       telemetry === before.telemetry &&
+      patches === before.patches &&
       (labels === before.labels ||
         (labels.size === before.labels.size && [...labels].every((label) => before.labels.has(label))));
-    if (!same) this.known = { labels, clusterLocality, namespaces, telemetry, clusterSlices };
+    if (!same) this.known = { labels, clusterLocality, namespaces, telemetry, patches, clusterSlices };
   }
 
   /** Notes whether a service's clusters differ by where their client is. */

@@ -7,6 +7,7 @@ import type { TypePart, WantPart } from "../../shared/model/resource.ts";
 import type { IpFamilies, ProxyView, ViewMetadata } from "../../shared/model/view.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import type { NamespaceClasses } from "./namespace-classes.ts";
+import type { PatchSelection } from "./patch-selection.ts";
 import type { Hash, PlannedView } from "./proxy-view.ts";
 import type { TelemetryReach } from "./telemetry-index.ts";
 
@@ -53,6 +54,7 @@ export interface Relevance {
   readonly clusterLocality: boolean;
   readonly namespaces: NamespaceClasses;
   readonly telemetry: TelemetryReach;
+  readonly patches: PatchSelection;
   /** Into how many pieces clusters are cut. */
   readonly clusterSlices: number;
 }
@@ -116,6 +118,7 @@ function routesFacet(view: ProxyView, relevance: Relevance): ProxyView {
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,
     metadata: { ...NO_METADATA, dnsCapture: view.metadata.dnsCapture },
+    patches: relevance.patches.shared(view, "RDS"),
   };
 }
 
@@ -130,6 +133,7 @@ function clustersFacet(view: ProxyView, relevance: Relevance): ProxyView {
     ipFamilies: view.ipFamilies,
     locality: relevance.clusterLocality ? view.locality : NO_LOCALITY,
     metadata: { ...NO_METADATA, ...tls, network, clusterId, requestedNetworkView, hbone },
+    patches: relevance.patches.shared(view, "CDS"),
   };
 }
 
@@ -145,6 +149,7 @@ function listenersFacet(view: ProxyView, relevance: Relevance): ProxyView {
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,
     addresses: view.addresses,
+    patches: relevance.patches.shared(view, "LDS"),
     metadata: {
       ...NO_METADATA,
       interceptionMode,
@@ -178,6 +183,8 @@ function blank(view: ProxyView, { labels }: Relevance, also?: ReadonlySet<string
     istioFilters: false,
     addresses: [],
     ingressAddresses: [],
+    nodeMetadata: {},
+    patches: [],
     workloadName: "",
     nodeName: "",
   };

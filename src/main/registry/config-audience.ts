@@ -10,12 +10,9 @@ import type {
   Telemetry_Telemetry,
 } from "../../shared/gen/istio.js";
 import type { ConfigObject } from "../../shared/model/config.ts";
-import { gatewayName, MESH_GATEWAY } from "../../shared/names/gateway.ts";
+import { GATEWAY_NAME_LABEL, gatewayName, MESH_GATEWAY } from "../../shared/names/gateway.ts";
 import type { Labels } from "../../shared/names/labels.ts";
 import { isEmptyLabels } from "../../shared/names/labels.ts";
-
-/** Says to which Gateway of the Gateway API a proxy belongs: https://gateway-api.sigs.k8s.io/reference/spec/ */
-const GATEWAY_NAME_LABEL = "gateway.networking.k8s.io/gateway-name";
 
 /** Any of these labels is enough; undefined when it is for all workloads of its namespace, or when its kind has no selector. */
 export function selectorsOf(versions: readonly (ConfigObject | undefined)[]): readonly Labels[] | undefined {

@@ -9,10 +9,12 @@ import type { MeshSettings } from "../../shared/model/mesh.ts";
 import type { ConfigReach, RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
 import type { EndpointRecord } from "../../shared/model/service.ts";
 import { labelsMatch } from "../../shared/names/labels.ts";
+import type { EnvoyFilter } from "../../shared/patches/patch-selection.ts";
 import { ChangeCollector } from "./change-collector.ts";
 import { gatewaysOf, selectorsOf } from "./config-audience.ts";
 import { hostsOf, typesOfEdit } from "./config-impact.ts";
 import { entryVisibility, type Visibility } from "./entry-visibility.ts";
+import { impactOfFilter, isSameChoice } from "./filter-impact.ts";
 import { endpointsOfKube, type KubeEndpointContext, kubeHostname, serviceOfKube } from "./kube-services.ts";
 import { mayBeNetworkGateway, networkGateways } from "./network-gateways.ts";
 import { ObjectStore } from "./object-store.ts";
@@ -167,8 +169,14 @@ export class Registry {
   }
 
   private reach(before: ConfigObject | undefined, after: ConfigObject | undefined): ConfigReach {
+    const edited = before && after && sameMetadata(before, after);
+    if ((before ?? after)?.kind === "EnvoyFilter") {
+      const [old, now] = [before as EnvoyFilter | undefined, after as EnvoyFilter | undefined];
+      const selectors = selectorsOf([before, after]);
+      return { ...impactOfFilter(old, now, !!edited && isSameChoice(old!, now!)), selectors };
+    }
     return {
-      types: before && after && sameMetadata(before, after) ? typesOfEdit(before, after) : undefined,
+      types: edited ? typesOfEdit(before, after) : undefined,
       hosts: hostsOf([before, after], this.settings.domainSuffix),
       selectors: selectorsOf([before, after]),
       gateways: gatewaysOf([before, after]),

@@ -2,6 +2,7 @@
 import type { Labels } from "../names/labels.ts";
 import type { XdsType } from "../xds-types.ts";
 import type { ObjectKey } from "./config.ts";
+import type { NodeType } from "./proxy.ts";
 
 /** Names of the `type` label of pilot_push_triggers; `depdendentresource` is misspelt in istiod's metric too. */
 export type PushReason =
@@ -40,6 +41,8 @@ export interface ConfigReach {
   readonly selectors?: readonly Labels[] | undefined;
   /** Gateways that it is or was bound to, as `namespace/name`, or "mesh". */
   readonly gateways?: ReadonlySet<string> | undefined;
+  /** Kinds of proxies that it is or was for. */
+  readonly nodes?: ReadonlySet<NodeType> | undefined;
 }
 
 /** A changed object. */
@@ -92,6 +95,7 @@ export function mergeConfigs(a: ChangedConfig | undefined, b: ChangedConfig): Ch
     hosts: union(a.hosts, b.hosts),
     selectors: a.selectors && b.selectors ? [...a.selectors, ...b.selectors] : undefined,
     gateways: union(a.gateways, b.gateways),
+    nodes: union(a.nodes, b.nodes),
   };
 }
 

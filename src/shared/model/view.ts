@@ -63,6 +63,9 @@ export interface ViewMetadata {
   readonly flags: Readonly<Record<string, string>>;
 }
 
+/** `namespace/name/index` of a patch of an EnvoyFilter. */
+export type PatchId = string;
+
 export interface ProxyView {
   readonly type: NodeType;
   readonly generator: GeneratorKind;
@@ -87,6 +90,10 @@ export interface ProxyView {
   readonly addresses: readonly string[];
   /** The proxy's addresses in its own order, where a Sidecar's ingress may name listeners or endpoints by them; else empty. */
   readonly ingressAddresses: readonly string[];
+  /** Texts of the node's metadata by name, of which some EnvoyFilter asks for. */
+  readonly nodeMetadata: Readonly<Record<string, string>>;
+  /** In facets that several workloads share, the patches that were chosen for them, in order; null where the view itself says. */
+  readonly patches: readonly PatchId[] | null;
   /** True for a ServiceAccount- or name-dependent resource; "" elsewhere. */
   readonly workloadName: string;
   readonly nodeName: string;

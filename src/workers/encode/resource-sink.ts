@@ -19,6 +19,9 @@ export interface EncodedPart {
   readonly hash: string;
 }
 
+/** The bytes of a resource after a change; undefined for one that is left out. */
+export type EditResource = (name: string, bytes: Uint8Array) => Uint8Array | undefined;
+
 /** Where generators put their resources. */
 export class ResourceSink {
   private readonly names: string[] = [];
@@ -27,6 +30,7 @@ export class ResourceSink {
   private readonly hash: HashBytes;
   private readonly onWarning: (object: string, reason: string) => void;
   private size = 0;
+  private edit: EditResource | undefined;
 
   constructor(hash: HashBytes, onWarning: (object: string, reason: string) => void) {
     this.hash = hash;
@@ -45,11 +49,33 @@ export class ResourceSink {
   }
 
   /** Takes a resource that is serialized already. */
-  addBytes(name: string, bytes: Uint8Array, hash = this.hash(bytes)): void {
+  addBytes(name: string, bytes: Uint8Array, hash?: string): void {
+    const edited = this.edit ? this.edit(name, bytes) : bytes;
+    if (!edited) return;
     this.names.push(name);
-    this.parts.push(bytes);
-    this.hashes.push(hash);
-    this.size += bytes.length;
+    this.parts.push(edited);
+    this.hashes.push(hash !== undefined && edited === bytes ? hash : this.hash(edited));
+    this.size += edited.length;
+  }
+
+  /** Runs a generator, and changes each resource that it adds. */
+  edited(edit: EditResource, generate: () => void): void {
+    this.edit = edit;
+    try {
+      generate();
+    } finally {
+      this.edit = undefined;
+    }
+  }
+
+  /** One of its own for what is only looked at. */
+  aside(): ResourceSink {
+    return new ResourceSink(this.hash, () => undefined);
+  }
+
+  /** The names of what was taken. */
+  taken(): ReadonlySet<string> {
+    return new Set(this.names);
   }
 
   /** Notes something in the configuration that had to be left out. `object` is `Kind/namespace/name` or "". */

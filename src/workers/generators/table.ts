@@ -2,21 +2,23 @@
 import type { XdsType } from "../../shared/xds-types.ts";
 import { generateClusters } from "./clusters/clusters.ts";
 import { generateEndpoints } from "./endpoints/endpoints.ts";
+import { generateExtensionConfigs } from "./extensions/extension-configs.ts";
 import type { Generator } from "./generator.ts";
 import { generateListeners } from "./listeners/listeners.ts";
 import { generateNames } from "./names/name-table.ts";
+import { patchedClusters, patchedListeners, patchedRoutes } from "./patched.ts";
 import { generateRoutes } from "./routes/routes.ts";
 
 /** Types that no configuration leads to yet. */
 const nothing: Generator = () => undefined;
 
 export const GENERATORS: Readonly<Record<XdsType, Generator>> = {
-  CDS: generateClusters,
+  CDS: patchedClusters(generateClusters),
   EDS: generateEndpoints,
-  LDS: generateListeners,
-  RDS: generateRoutes,
+  LDS: patchedListeners(generateListeners),
+  RDS: patchedRoutes(generateRoutes),
   SDS: nothing,
-  ECDS: nothing,
+  ECDS: generateExtensionConfigs,
   NDS: generateNames,
   PCDS: nothing,
 };

@@ -3,6 +3,7 @@
 import type { Type_PolicyTargetReference, Type_WorkloadSelector } from "../../shared/gen/istio.js";
 import type { ConfigObject } from "../../shared/model/config.ts";
 import type { ProxyView } from "../../shared/model/view.ts";
+import { isTargetOf } from "../../shared/names/gateway.ts";
 import { labelsMatch } from "../../shared/names/labels.ts";
 import type { PushContext } from "../context/push-context.ts";
 import { compareConfigs } from "./visibility.ts";
@@ -16,9 +17,6 @@ export interface Targeted {
 
 /** What of a proxy decides about its policies. */
 export type Workload = Pick<ProxyView, "namespace" | "labels">;
-
-/** Names the Gateway of the Gateway API that a workload was made for. */
-const GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name";
 
 /**
  * The policies of a kind that apply to a workload: its own namespace's, then those of the root namespace, which apply to
@@ -55,17 +53,8 @@ function targetsOf(spec: Targeted): readonly Type_PolicyTargetReference[] {
 }
 
 /** Whether an object of the workload's namespace, or of the root namespace, is for it. */
-export function appliesTo({ spec, meta }: ConfigObject<Targeted>, { namespace, labels }: Workload): boolean {
-  const gateway = labels[GATEWAY_NAME];
+export function appliesTo({ spec, meta }: ConfigObject<Targeted>, workload: Workload): boolean {
   const targets = targetsOf(spec);
-  if (targets.length === 0) return labelsMatch(spec.selector?.matchLabels ?? {}, labels);
-  // Services and GatewayClasses are targets of waypoints only; a reference doesn't leave its namespace.
-  if (gateway === undefined || meta.namespace !== namespace) return false;
-  return targets.some(
-    (target) =>
-      target.group === "gateway.networking.k8s.io" &&
-      target.kind === "Gateway" &&
-      target.name === gateway &&
-      (!target.namespace || target.namespace === namespace),
-  );
+  if (targets.length === 0) return labelsMatch(spec.selector?.matchLabels ?? {}, workload.labels);
+  return isTargetOf(targets, meta.namespace, workload);
 }

@@ -15,6 +15,7 @@ import type { MeshObject } from "../../../src/shared/model/delta.ts";
 import type { MeshSettings } from "../../../src/shared/model/mesh.ts";
 import type { ProxyIdentity } from "../../../src/shared/model/proxy.ts";
 import type { XdsType } from "../../../src/shared/xds-types.ts";
+import { EXTENSION, patches } from "../../support/patch-arbitraries.ts";
 import {
   config,
   kubeEndpoint,
@@ -204,23 +205,21 @@ const object: fc.Arbitrary<MeshObject> = fc.oneof(
     })
     .map((r) => config("Telemetry", r.name, { ...r.spec, ...r.selector }, { namespace: r.namespace })),
   fc
-    .record({ name, namespace, value: fc.constantFrom("1", "2"), selector: fc.option(app, { nil: undefined }) })
-    .map((r) =>
-      config(
-        "EnvoyFilter",
-        r.name,
-        {
-          ...(r.selector ? { workloadSelector: { labels: r.selector } } : {}),
-          configPatches: [
-            {
-              applyTo: "CLUSTER",
-              match: { context: "SIDECAR_OUTBOUND" },
-              patch: { operation: "MERGE", value: { alt_stat_name: `patched-${r.value}` } },
-            },
-          ],
-        },
-        { namespace: r.namespace },
-      ),
+    .record({ name, namespace })
+    .chain((where) =>
+      fc
+        .record({
+          configPatches: patches(`${where.name}-${where.namespace}`),
+          labels: fc.option(app, { nil: undefined }),
+        })
+        .map(({ configPatches, labels }) =>
+          config(
+            "EnvoyFilter",
+            where.name,
+            { ...(labels ? { workloadSelector: { labels } } : {}), configPatches },
+            { namespace: where.namespace },
+          ),
+        ),
     ),
   fc
     .record({ name, namespace, issuer: fc.constantFrom("x", "y"), selector })
@@ -339,6 +338,7 @@ class Pipeline {
       const named = await this.provider.fetch(snapshot, view, [
         { type: "EDS", names: clusters.sort() },
         { type: "RDS", names: ["80", "90", "http.80", "http.8080"] },
+        { type: "ECDS", names: [EXTENSION] },
       ]);
       for (const set of [...whole, ...named]) {
         note(

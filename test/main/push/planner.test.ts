@@ -7,7 +7,7 @@ import { identityOf } from "../../../src/main/streams/proxy-identity.ts";
 import type { ConfigObject } from "../../../src/shared/model/config.ts";
 import type { ProxyIdentity } from "../../../src/shared/model/proxy.ts";
 import type { RegistryChange } from "../../../src/shared/model/push-request.ts";
-import { config, serviceEntry, testRegistry } from "../../support/registry.ts";
+import { config, meta, serviceEntry, testRegistry } from "../../support/registry.ts";
 
 function proxy(name: string, type: "sidecar" | "router", namespace: string, labels: object): ProxyIdentity {
   return identityOf({
@@ -33,6 +33,14 @@ const BASE = [
   config("Gateway", "gw", { selector: { istio: "ingress" }, servers: [] }),
   config("Gateway", "nobody", { selector: { istio: "egress" }, servers: [] }),
 ];
+
+function filter(configPatches: readonly object[], labels?: object, more: object = {}): ConfigObject {
+  return config("EnvoyFilter", "f", { ...(labels ? { workloadSelector: { labels } } : {}), configPatches, ...more });
+}
+
+function patch(applyTo: string, context = "ANY", value = 1): object {
+  return { applyTo, match: { context }, patch: { operation: "MERGE", value: { value } } };
+}
 
 interface Planned {
   readonly registry: Registry;
@@ -110,8 +118,52 @@ const cases: { name: string; before?: ConfigObject[]; after?: ConfigObject[]; pl
   },
   {
     name: "an EnvoyFilter for one workload",
-    after: [config("EnvoyFilter", "f", { workloadSelector: { labels: { tier: "web" } } })],
-    planned: { b: "CDS,ECDS,EDS,LDS,NDS,PCDS,RDS,SDS" },
+    after: [filter([patch("CLUSTER"), patch("HTTP_FILTER"), patch("EXTENSION_CONFIG")], { tier: "web" })],
+    planned: { b: "CDS,ECDS,LDS" },
+  },
+  {
+    name: "a patch of clusters of sidecars",
+    after: [filter([patch("CLUSTER", "SIDECAR_OUTBOUND")])],
+    planned: { a: "CDS", b: "CDS" },
+  },
+  {
+    name: "a patch of listeners of gateways",
+    after: [filter([patch("NETWORK_FILTER", "GATEWAY")])],
+    planned: { gateway: "LDS", named: "LDS" },
+  },
+  {
+    name: "a patch of routes, of which a sidecar has some in listeners",
+    after: [filter([patch("VIRTUAL_HOST")], { app: "a" })],
+    planned: { a: "LDS,RDS" },
+  },
+  {
+    name: "a patch of routes to applications",
+    after: [filter([patch("HTTP_ROUTE", "SIDECAR_INBOUND")], { app: "a" })],
+    planned: { a: "LDS" },
+  },
+  {
+    name: "an edit of one patch of several",
+    before: [filter([patch("CLUSTER"), patch("HTTP_FILTER"), patch("EXTENSION_CONFIG")], { app: "a" })],
+    after: [filter([patch("CLUSTER"), patch("HTTP_FILTER", "ANY", 2), patch("EXTENSION_CONFIG")], { app: "a" })],
+    planned: { a: "LDS" },
+  },
+  {
+    name: "a patch that comes before others, with another priority",
+    before: [filter([patch("CLUSTER"), patch("HTTP_FILTER")], { app: "a" })],
+    after: [filter([patch("CLUSTER"), patch("HTTP_FILTER")], { app: "a" }, { priority: 5 })],
+    planned: { a: "CDS,LDS" },
+  },
+  {
+    name: "a patch that is for others now",
+    before: [filter([patch("CLUSTER")], { app: "a" })],
+    after: [filter([patch("CLUSTER")], { app: "b" })],
+    planned: { a: "CDS", b: "CDS" },
+  },
+  {
+    name: "an annotation of an EnvoyFilter",
+    before: [filter([patch("CLUSTER")])],
+    after: [{ ...filter([patch("CLUSTER")]), meta: meta("f", { annotations: { note: "x" } }) }],
+    planned: {},
   },
   {
     name: "Telemetry for one workload",

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { EXTENSION } from "../../support/patch-arbitraries.ts";
 import { generateFor, objectsOf, type ProxySpec, WorkerMesh } from "../../support/worker-mesh.ts";
 import { BASE, meshObjects } from "../../support/worker-objects.ts";
 import { EDS_NAMES, proxySpec, RDS_NAMES, settings } from "../../support/worker-proxies.ts";
@@ -15,6 +16,7 @@ const TYPES = [
   ["LDS", null],
   ["RDS", RDS_NAMES],
   ["NDS", null],
+  ["ECDS", [EXTENSION]],
 ] as const;
 
 /** What one step does: changes, removals, new settings; and whether anybody asks for something after it. */
