@@ -134,8 +134,10 @@ export class MeshPlanner implements Planner, AffectedVersions {
   /** Marks what filters patch: shared facets say which patches they have, others are as their views. */
   private markPatched(change: RegistryChange): void {
     const prefixes = [...change.configs.values()].map(({ namespace, name }) => `${namespace}/${name}/`);
+    const ownParts = new Set([...change.configs.values()].flatMap((config) => [...(config.ownParts ?? ALL_TYPES)]));
     this.begin(change);
     for (const facet of this.facets.values()) {
+      if (facet.part === "own" && !ownParts.has(facet.type)) continue;
       const { patches } = facet.proxy;
       const has = patches
         ? patches.some((id) => prefixes.some((prefix) => id.startsWith(prefix)))

@@ -1,12 +1,13 @@
 // What a change of an EnvoyFilter can touch: the types of the patches that differ. Main thread, pure.
 import { isDeepStrictEqual } from "node:util";
 import type { NodeType } from "../../shared/model/proxy.ts";
-import { type EnvoyFilter, type PatchSpec, patchedTypes } from "../../shared/patches/patch-selection.ts";
+import { type EnvoyFilter, isAddition, type PatchSpec, patchedTypes } from "../../shared/patches/patch-selection.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 
 export interface FilterImpact {
   readonly types: ReadonlySet<XdsType>;
   readonly nodes: ReadonlySet<NodeType>;
+  readonly ownParts: ReadonlySet<XdsType>;
 }
 
 /** `sameChoice`: the same proxies get both versions, in the same place among other filters. */
@@ -17,6 +18,7 @@ export function impactOfFilter(
 ): FilterImpact {
   const types = new Set<XdsType>();
   const nodes = new Set<NodeType>();
+  const ownParts = new Set<XdsType>();
   const old = before?.spec.configPatches ?? [];
   const now = after?.spec.configPatches ?? [];
   for (const patch of sameChoice ? differing(old, now) : [...old, ...now]) {
@@ -24,10 +26,16 @@ export function impactOfFilter(
       for (const type of patchedTypes(patch, node)) {
         types.add(type);
         nodes.add(node);
+        if (type !== "CDS" || touchesOwnClusters(patch)) ownParts.add(type);
       }
     }
   }
-  return { types, nodes };
+  return { types, nodes, ownParts };
+}
+
+/** Added clusters may have the name of one of the application's. */
+function touchesOwnClusters(patch: PatchSpec): boolean {
+  return patch.match?.context !== "SIDECAR_OUTBOUND" || isAddition(patch);
 }
 
 /** True when nothing but the patches of two versions differs. */

@@ -43,6 +43,8 @@ export interface ConfigReach {
   readonly gateways?: ReadonlySet<string> | undefined;
   /** Kinds of proxies that it is or was for. */
   readonly nodes?: ReadonlySet<NodeType> | undefined;
+  /** Types of which it touches what is a sidecar's own, and not only what several share. */
+  readonly ownParts?: ReadonlySet<XdsType> | undefined;
 }
 
 /** A changed object. */
@@ -96,6 +98,7 @@ export function mergeConfigs(a: ChangedConfig | undefined, b: ChangedConfig): Ch
     selectors: a.selectors && b.selectors ? [...a.selectors, ...b.selectors] : undefined,
     gateways: union(a.gateways, b.gateways),
     nodes: union(a.nodes, b.nodes),
+    ownParts: union(a.ownParts, b.ownParts),
   };
 }
 

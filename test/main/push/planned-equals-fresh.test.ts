@@ -204,23 +204,21 @@ const object: fc.Arbitrary<MeshObject> = fc.oneof(
       ),
     })
     .map((r) => config("Telemetry", r.name, { ...r.spec, ...r.selector }, { namespace: r.namespace })),
-  fc
-    .record({ name, namespace })
-    .chain((where) =>
-      fc
-        .record({
-          configPatches: patches(`${where.name}-${where.namespace}`),
-          labels: fc.option(app, { nil: undefined }),
-        })
-        .map(({ configPatches, labels }) =>
-          config(
-            "EnvoyFilter",
-            where.name,
-            { ...(labels ? { workloadSelector: { labels } } : {}), configPatches },
-            { namespace: where.namespace },
-          ),
+  fc.record({ name, namespace }).chain((where) =>
+    fc
+      .record({
+        configPatches: patches(`${where.name}-${where.namespace}`),
+        labels: fc.option(app, { nil: undefined }),
+      })
+      .map(({ configPatches, labels }) =>
+        config(
+          "EnvoyFilter",
+          where.name,
+          { ...(labels ? { workloadSelector: { labels } } : {}), configPatches },
+          { namespace: where.namespace },
         ),
-    ),
+      ),
+  ),
   fc
     .record({ name, namespace, issuer: fc.constantFrom("x", "y"), selector })
     .map((r) =>
