@@ -19,8 +19,8 @@ export interface EncodedPart {
   readonly hash: string;
 }
 
-/** The bytes of a resource after a change; undefined for one that is left out. */
-export type EditResource = (name: string, bytes: Uint8Array) => Uint8Array | undefined;
+/** The bytes of a resource after a change; undefined for one that is left out. `hash` is for whoever wants to remember. */
+export type EditResource = (name: string, bytes: Uint8Array, hash: HashBytes) => Uint8Array | undefined;
 
 /** Where generators put their resources. */
 export class ResourceSink {
@@ -50,7 +50,7 @@ export class ResourceSink {
 
   /** Takes a resource that is serialized already. */
   addBytes(name: string, bytes: Uint8Array, hash?: string): void {
-    const edited = this.edit ? this.edit(name, bytes) : bytes;
+    const edited = this.edit ? this.edit(name, bytes, this.hash) : bytes;
     if (!edited) return;
     this.names.push(name);
     this.parts.push(edited);

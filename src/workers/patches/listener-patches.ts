@@ -10,6 +10,7 @@ import { VALUE_TYPES } from "./patch-value.ts";
 import { addedIn, inContext, PatchedBytes, type Patcher } from "./patcher.ts";
 import { type RoutePatches, routePatches } from "./route-patches.ts";
 import type { Patch, PatchContextName, PatchSet } from "./selected-patches.ts";
+import { trafficDirection } from "./serialized-parts.ts";
 
 /** What of the question decides about listeners that patches add. */
 export interface ListenerQuestion {
@@ -38,23 +39,25 @@ export function listenerPatcher(set: PatchSet, question: ListenerQuestion): Patc
   const inbound = patchesIn(set, "SIDECAR_INBOUND");
   const outbound = patchesIn(set, question.type === "router" ? "GATEWAY" : "SIDECAR_OUTBOUND");
   if (!outbound && (question.type === "router" || !inbound)) return undefined;
-  const edit: EditResource = (name, bytes) =>
-    patched.get(bytes, set, () => {
-      const type = knownType(VALUE_TYPES.LISTENER);
-      const listener = decode(type, bytes);
-      const sidecarInbound = question.type === "sidecar" && listener.trafficDirection === INBOUND;
-      const patches = sidecarInbound ? inbound : outbound;
-      if (!patches) return bytes;
-      if (!patchListener(listener, patches)) return undefined;
-      // Parts of an answer go by the name.
-      listener.name = name;
-      return encode(type, listener);
-    });
+  const edit: EditResource = (name, bytes) => {
+    const toApplication = question.type === "sidecar" && trafficDirection(bytes) === INBOUND;
+    const patches = toApplication ? inbound : outbound;
+    return patches ? patched.get(bytes, set, () => patchedListener(name, bytes, patches)) : bytes;
+  };
   return { edit, add: (sink) => question.adds && addListeners(set, question, sink) };
 }
 
 /** envoy.config.core.v3.TrafficDirection */
 const INBOUND = 1;
+
+function patchedListener(name: string, bytes: Uint8Array, patches: ListenerPatches): Uint8Array | undefined {
+  const type = knownType(VALUE_TYPES.LISTENER);
+  const listener = decode(type, bytes);
+  if (!patchListener(listener, patches)) return undefined;
+  // Parts of an answer go by the name.
+  listener.name = name;
+  return encode(type, listener);
+}
 
 /** Undefined where there are none. */
 function patchesIn(set: PatchSet, context: PatchContextName): ListenerPatches | undefined {

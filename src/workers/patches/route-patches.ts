@@ -1,14 +1,15 @@
 // Patches of route configurations, virtual hosts and routes. Worker threads.
 import { joinRepeated } from "../encode/join.ts";
-import type { EditResource } from "../encode/resource-sink.ts";
+import type { EditResource, HashBytes } from "../encode/resource-sink.ts";
 import { merge } from "./merge.ts";
 import { decode, encode, knownType, type Message } from "./message-types.ts";
 import { insertedAt } from "./named-lists.ts";
 import { VALUE_TYPES } from "./patch-value.ts";
+import { PatchedParts } from "./patched-parts.ts";
 import { inContext, type Patcher } from "./patcher.ts";
 import { configurationMatches, type GatewayPorts, hostMatches, namesRoute, routeMatches } from "./route-match.ts";
 import type { Patch, PatchContextName, PatchSet } from "./selected-patches.ts";
-import { namedHost, split, VIRTUAL_HOSTS } from "./serialized-routes.ts";
+import { namedHost, split, VIRTUAL_HOSTS } from "./serialized-parts.ts";
 
 /** The patches of routes that apply in one context. */
 export interface RoutePatches {
@@ -36,9 +37,9 @@ function isEmpty({ configurations, hosts, routes }: RoutePatches): boolean {
 export function routePatcher(set: PatchSet, gatewayPorts: GatewayPorts | undefined): Patcher | undefined {
   const patches = routePatches(set, gatewayPorts ? "GATEWAY" : "SIDECAR_OUTBOUND");
   if (!patches) return undefined;
-  const edit: EditResource = (name, bytes) => {
+  const edit: EditResource = (name, bytes, hash) => {
     const own = matching(name, patches, gatewayPorts);
-    return isEmpty(own) ? bytes : patchedConfiguration(bytes, own);
+    return isEmpty(own) ? bytes : patchedConfiguration(bytes, own, hash);
   };
   return { edit, add: () => undefined };
 }
@@ -61,7 +62,7 @@ export function patchInbound(config: Message, all: RoutePatches): void {
 function patchWhole(config: Message, patches: RoutePatches): void {
   mergeConfiguration(config, patches.configurations);
   const hosts = (config.virtualHosts ?? []) as Message[];
-  config.virtualHosts = patchedHosts(hosts, patches);
+  config.virtualHosts = withPatches(hosts, patches);
 }
 
 function mergeConfiguration(config: Message, patches: readonly Patch[]): void {
@@ -77,7 +78,7 @@ function listsOf({ operation }: Patch): "append" | "replace" | undefined {
   return operation === "MERGE_AND_REPLACE_LIST" ? "replace" : undefined;
 }
 
-function patchedHosts(hosts: readonly Message[], patches: RoutePatches): Message[] {
+function withPatches(hosts: readonly Message[], patches: RoutePatches): Message[] {
   const removed = new Set<unknown>();
   const out: Message[] = [];
   for (const host of hosts) {
@@ -130,11 +131,18 @@ function patchRoute(route: Message, patches: readonly Patch[]): boolean {
   return true;
 }
 
+interface NamedBytes {
+  readonly name: unknown;
+  readonly bytes: Uint8Array;
+}
+
+const patchedHosts = new PatchedParts<NamedBytes | undefined>();
+
 /**
  * A serialized route configuration with patches. Virtual hosts that no patch means stay as they are: there may be thousands
  * of them.
  */
-function patchedConfiguration(bytes: Uint8Array, patches: RoutePatches): Uint8Array {
+function patchedConfiguration(bytes: Uint8Array, patches: RoutePatches, hash: HashBytes): Uint8Array {
   const type = knownType(VALUE_TYPES.ROUTE_CONFIGURATION);
   const hostType = knownType(VALUE_TYPES.VIRTUAL_HOST);
   if (patches.configurations.some((patch) => patch.value().virtualHosts)) {
@@ -146,16 +154,20 @@ function patchedConfiguration(bytes: Uint8Array, patches: RoutePatches): Uint8Ar
   const config = decode(type, head);
   mergeConfiguration(config, patches.configurations);
   const about = [...patches.hosts.filter(({ operation }) => operation !== "ADD"), ...patches.routes];
+  const known = patchedHosts.of(about);
   const removed = new Set<unknown>();
-  const out: { readonly name: unknown; readonly bytes: Uint8Array }[] = [];
+  const out: NamedBytes[] = [];
   for (const serialized of hosts) {
     const named = namedHost(serialized);
     if (!about.some((patch) => hostMatches(named, patch))) {
       out.push({ name: named.name, bytes: serialized });
       continue;
     }
-    const patched = patchedHost(decode(hostType, serialized), patches);
-    if (patched) out.push({ name: patched.name, bytes: encode(hostType, patched) });
+    const patched = known.get(hash(serialized), () => {
+      const host = patchedHost(decode(hostType, serialized), patches);
+      return host && { name: host.name, bytes: encode(hostType, host) };
+    });
+    if (patched) out.push(patched);
     else removed.add(named.name);
   }
   for (const patch of patches.hosts) {

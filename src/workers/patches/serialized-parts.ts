@@ -1,4 +1,4 @@
-// Route configurations in pieces, without decoding their virtual hosts. Worker threads, pure.
+// Looks into serialized resources, without decoding what no patch is about. Worker threads, pure.
 import protobuf from "protobufjs/minimal.js";
 
 /** Number of RouteConfiguration.virtual_hosts. */
@@ -10,7 +10,7 @@ const DOMAINS = 2;
 const WIRE_TYPE = 7;
 const LENGTH_DELIMITED = 2;
 
-/** The configuration without its virtual hosts, and each of them. */
+/** A route configuration without its virtual hosts, and each of them. */
 export function split(bytes: Uint8Array): { readonly head: Uint8Array; readonly hosts: readonly Uint8Array[] } {
   const reader = protobuf.Reader.create(bytes);
   const hosts: Uint8Array[] = [];
@@ -41,4 +41,19 @@ export function namedHost(bytes: Uint8Array): { readonly name: string; readonly 
     else reader.skipType(tag & WIRE_TYPE);
   }
   return { name, domains };
+}
+
+/** Number of Listener.traffic_direction. */
+const TRAFFIC_DIRECTION = 16;
+
+/** The envoy.config.core.v3.TrafficDirection of a serialized listener. */
+export function trafficDirection(bytes: Uint8Array): number {
+  const reader = protobuf.Reader.create(bytes);
+  let direction = 0;
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (tag >>> 3 === TRAFFIC_DIRECTION) direction = reader.int32();
+    else reader.skipType(tag & WIRE_TYPE);
+  }
+  return direction;
 }
