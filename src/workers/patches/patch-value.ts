@@ -1,9 +1,11 @@
 // From a patch as users write it to the message that it is about. Worker threads, pure.
 
+import type { Type } from "protobufjs";
 import { errorMessage } from "../../shared/errors.ts";
 import type { JsonObject, JsonValue } from "../../shared/gen/istio.js";
 import type { PatchSpec } from "../../shared/patches/patch-selection.ts";
 import { knownType, type Message, messageOfJson, messageType, typeName } from "./message-types.ts";
+import { faultPath } from "./value-fault.ts";
 
 export type ApplyTo = NonNullable<PatchSpec["applyTo"]>;
 
@@ -31,7 +33,7 @@ export function isPatchable(applyTo: ApplyTo | undefined): applyTo is Patchable 
 export interface PatchValue {
   /** Undefined where there is none that can be used. */
   readonly message: Message | undefined;
-  /** What is wrong with it, or was left out of it; "" for nothing. */
+  /** What is wrong with it, or was left out of it, after the path below the value; "" for nothing. */
   readonly problem: string;
 }
 
@@ -44,11 +46,17 @@ export function patchValue(applyTo: Patchable, json: JsonObject): PatchValue {
   } catch (strict) {
     try {
       const message = messageOfJson(type, value, true);
-      return { message, problem: `${errorMessage(strict)}: left out` };
+      return { message, problem: `${problemOf(type, value, strict, false)}; it is left out` };
     } catch (error) {
-      return { message: undefined, problem: errorMessage(error) };
+      return { message: undefined, problem: problemOf(type, value, error, true) };
     }
   }
+}
+
+function problemOf(type: Type, value: JsonValue, error: unknown, ignoreUnknownFields: boolean): string {
+  // The message's full name with its field comes first: where it stands says more.
+  const reason = errorMessage(error).replace(/^\.[\w.]+: /, "");
+  return `${faultPath(type, value, ignoreUnknownFields)}: ${reason}`;
 }
 
 const TYPED_STRUCT = "type.googleapis.com/udpa.type.v1.TypedStruct";

@@ -125,7 +125,7 @@ function newPatch(object: string, index: number, applyTo: Patchable, spec: Patch
     context: spec.match?.context ?? "ANY",
     match: spec.match ?? {},
     object,
-    problem: problem && `spec.configPatches[${index}].patch.value: ${problem}`,
+    problem: problem && `spec.configPatches[${index}].patch.value${problem}`,
     usable: operation === "REMOVE" || message !== undefined,
     value: () => copy(message ?? {}),
   };
