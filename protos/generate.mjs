@@ -48,8 +48,10 @@ function listProtos(dir, base) {
 
 /** The files of the folders whose messages users may name, of the API's third version: Envoy knows no other. */
 function extensionFiles() {
-  const base = path.join(depsDir, "envoy-api");
-  const files = messages.extensions.flatMap((folder) => listProtos(path.join(base, folder), base));
+  const files = messages.extensions.flatMap((folder) => {
+    const base = includes.find((dir) => fs.existsSync(path.join(dir, folder)));
+    return listProtos(path.join(base, folder), base);
+  });
   return files.filter((file) => file.includes("/v3/") && isComplete(file));
 }
 
