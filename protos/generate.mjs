@@ -4,7 +4,8 @@
 //   istio.json     descriptors of Istio's configuration, for validation      (roots: "istio")
 //   descriptors.json  descriptors of every message that we may have to show as JSON, or that an EnvoyFilter may name: all of
 //                  the above, and all that the folders of "extensions" define
-// Fields that Envoy has gained since the package was published come from protos/overlay.json.
+// Fields that Envoy has gained since the package was published come from protos/overlay.json where we generate them, and from
+// protos/newer-api.json where only users do, in patches.
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { createRequire } from "node:module";
@@ -25,12 +26,13 @@ const includes = [
 ];
 
 const messages = JSON.parse(fs.readFileSync(path.join(here, "messages.json"), "utf8"));
+const newer = JSON.parse(fs.readFileSync(path.join(here, "newer-api.json"), "utf8"));
 const overlay = JSON.parse(fs.readFileSync(path.join(here, "overlay.json"), "utf8"));
 
 /** Content stamp of everything the output depends on, so that an unchanged tree generates nothing. */
 function inputStamp() {
   const hash = createHash("sha256");
-  const files = ["generate.mjs", "messages.json", "overlay.json", ...listProtos(here, here)];
+  const files = ["generate.mjs", "messages.json", "overlay.json", "newer-api.json", ...listProtos(here, here)];
   for (const file of files) hash.update(file).update(fs.readFileSync(path.join(here, file)));
   for (const name of ["@grpc/grpc-js-xds", "protobufjs", "protobufjs-cli"]) {
     hash.update(require(`${name}/package.json`).version);
@@ -96,6 +98,38 @@ function loadRoot() {
     }
   }
   return root;
+}
+
+/** Adds what Envoy's API has gained: messages, enums and their values, and fields. */
+function addNewer(root) {
+  const define = (fullName, make) => {
+    const at = fullName.lastIndexOf(".");
+    const parent = root.lookup(fullName.slice(0, at)) ?? root.define(fullName.slice(0, at));
+    parent.add(make(fullName.slice(at + 1)));
+  };
+  // Those that stand in others come after them.
+  for (const name of Object.keys(newer.messages).sort()) define(name, (own) => new protobuf.Type(own));
+  for (const [name, values] of Object.entries(newer.enums)) define(name, (own) => new protobuf.Enum(own, values));
+  for (const [name, fields] of [...Object.entries(newer.messages), ...Object.entries(newer.fields)]) {
+    const type = root.lookupType(name);
+    for (const [field, json] of Object.entries(fields)) addField(type, field, json);
+  }
+  for (const [name, values] of Object.entries(newer.values)) {
+    const known = root.lookupEnum(name);
+    for (const [value, id] of Object.entries(values)) known.add(value, id);
+  }
+}
+
+function addField(type, protoName, { id, type: fieldType, rule, keyType, oneof }) {
+  const name = protobuf.util.camelCase(protoName);
+  const full = fieldType.includes(".") ? `.${fieldType}` : fieldType;
+  const field = keyType ? new protobuf.MapField(name, id, keyType, full) : new protobuf.Field(name, id, full, rule);
+  field.protoName = protoName;
+  type.add(field);
+  if (!oneof) return;
+  const own = protobuf.util.camelCase(oneof);
+  if (!type.oneofs?.[own]) type.add(new protobuf.OneOf(own));
+  type.oneofs[own].add(field);
 }
 
 /** The full names of all messages in a namespace. */
@@ -270,6 +304,7 @@ async function main() {
   fs.writeFileSync(path.join(out, "istio.d.ts"), jsonTypes(root, istioTypes));
   fs.writeFileSync(path.join(out, "istio.js"), "export {};\n");
   fs.writeFileSync(path.join(out, "istio.json"), JSON.stringify(istio));
+  addNewer(root);
   const named = messages.extensions.flatMap((folder) => messagesIn(root.lookup(folder.replaceAll("/", "."))));
   const all = subset(root, reachable(root, [...messages.envoy, ...messages.discovery, ...messages.istio, ...named]));
   fs.writeFileSync(path.join(out, "descriptors.json"), JSON.stringify(all));

@@ -25,6 +25,15 @@ const CASES: readonly Case[] = [
     is: { name: "c", connectTimeout: "0.250s", lbPolicy: "RANDOM", perConnectionBufferLimitBytes: 7 },
   },
   {
+    name: "fields that are newer than the package of the API's files",
+    applyTo: "HTTP_ROUTE",
+    value: {
+      match: { prefix: "/", cookies: [{ name: "a", string_match: { exact: "x" } }] },
+      request_body_buffer_limit: "7",
+    },
+    is: { match: { prefix: "/", cookies: [{ name: "a", stringMatch: { exact: "x" } }] }, requestBodyBufferLimit: "7" },
+  },
+  {
     name: "an extension that nobody has told us of",
     value: { name: "f", typed_config: { "@type": `${EXTENSION}.from_tomorrow.v3.Tomorrow`, some: { field: [1] } } },
     is: {
