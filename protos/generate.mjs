@@ -52,7 +52,8 @@ function listProtos(dir, base) {
 function extensionFiles() {
   const files = messages.extensions.flatMap((folder) => {
     const base = includes.find((dir) => fs.existsSync(path.join(dir, folder)));
-    return listProtos(path.join(base, folder), base);
+    // Google's come with protobufjs, as far as others need them.
+    return base ? listProtos(path.join(base, folder), base) : [];
   });
   return files.filter((file) => file.includes("/v3/") && isComplete(file));
 }

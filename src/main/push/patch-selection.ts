@@ -5,6 +5,7 @@ import type { PatchId, ProxyView } from "../../shared/model/view.ts";
 import {
   askedMetadata,
   type EnvoyFilter,
+  type PatchRef,
   patchesFor,
   patchId,
   sharedPatches,
@@ -19,6 +20,7 @@ export class PatchSelection {
   readonly asked: ReadonlySet<string>;
   private readonly filters: readonly EnvoyFilter[];
   private readonly rootNamespace: string;
+  private readonly byView = new WeakMap<ProxyView, readonly PatchRef[]>();
   private readonly versions = new Map<string, RE2JS>();
 
   constructor(filters: readonly EnvoyFilter[], rootNamespace: string) {
@@ -30,10 +32,18 @@ export class PatchSelection {
   /** The patches that can change what a sidecar shares of a type with others. */
   shared(view: ProxyView, type: XdsType): readonly PatchId[] {
     if (this.filters.length === 0) return [];
-    const own = patchesFor(this.filters, view, this.rootNamespace, (expression, version) =>
-      this.compiled(expression).matcher(version).find(),
-    );
-    return sharedPatches(own, type).map(patchId);
+    return sharedPatches(this.patchesOf(view), type).map(patchId);
+  }
+
+  private patchesOf(view: ProxyView): readonly PatchRef[] {
+    let own = this.byView.get(view);
+    if (!own) {
+      own = patchesFor(this.filters, view, this.rootNamespace, (expression, version) =>
+        this.compiled(expression).matcher(version).find(),
+      );
+      this.byView.set(view, own);
+    }
+    return own;
   }
 
   private compiled(expression: string): RE2JS {
