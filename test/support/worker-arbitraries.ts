@@ -374,6 +374,30 @@ const envoyFilter = fc.record({ name, namespace }).chain((where) =>
     ),
 );
 
+const extensionConfig = fc.constantFrom(
+  { lua: { inlineCode: "-- a" } },
+  { wasm: { url: "https://a.example.com/a.wasm" } },
+  { wasm: { url: "file:///a.wasm", pluginConfig: { a: 1 } } },
+  { wasm: { url: "a.example.com/a:v1", type: "NETWORK" } },
+);
+const trafficExtension = document(
+  "TrafficExtension",
+  "extensions",
+  fc
+    .record({
+      config: extensionConfig,
+      matchLabels: maybe(labels),
+      phase: fc.constantFrom(undefined, "AUTHN", "AUTHZ", "STATS"),
+      priority: fc.constantFrom(undefined, 1, -1),
+      match: fc.constantFrom(undefined, [{ mode: "SERVER" }], [{ mode: "CLIENT", ports: [{ number: 80 }] }]),
+    })
+    .map(({ config, matchLabels, ...r }) => ({
+      ...r,
+      ...config,
+      ...(matchLabels ? { selector: { matchLabels } } : {}),
+    })),
+).map((raw) => ({ ...raw, apiVersion: "extensions.istio.io/v1alpha1" }));
+
 /** One Istio document of each kind. */
 export const DOCUMENTS = {
   serviceEntry,
@@ -387,4 +411,5 @@ export const DOCUMENTS = {
   requestAuthentication,
   telemetry,
   envoyFilter,
+  trafficExtension,
 };

@@ -10,6 +10,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   AuthorizationPolicy: "security.istio.io/v1",
   RequestAuthentication: "security.istio.io/v1",
   Telemetry: "telemetry.istio.io/v1",
+  TrafficExtension: "extensions.istio.io/v1alpha1",
 };
 
 interface Meta {

@@ -13,14 +13,19 @@ export interface ProxyPart extends TypePart {
   readonly proxy: ProxyView;
 }
 
-/** Kinds that say who may come in: they are not in listeners that several workloads share. */
-const INBOUND_ONLY: ReadonlySet<string> = new Set<IstioKind>(["AuthorizationPolicy", "RequestAuthentication"]);
+/** Kinds that say who may come in, and what is done with HTTP: they are not in listeners that several workloads share. */
+const NEVER_SHARED: ReadonlySet<string> = new Set<IstioKind>([
+  "AuthorizationPolicy",
+  "RequestAuthentication",
+  "TrafficExtension",
+  "WasmPlugin",
+]);
 
 /** Says of each part whether the change can touch it. */
 export function partsTouched(change: RegistryChange): (part: ProxyPart) => boolean {
   const hosts = hostsTouched(change);
   const sharedListeners =
-    change.services.size > 0 || [...change.configs.values()].some((c) => !INBOUND_ONLY.has(c.kind));
+    change.services.size > 0 || [...change.configs.values()].some((c) => !NEVER_SHARED.has(c.kind));
   return ({ type, part, slice, proxy }) => {
     if (type === "CDS" && part === "own") return servesOne(proxy, hosts);
     if (type === "CDS" && slice) return inSlice(slice, hosts);

@@ -3,6 +3,7 @@ import { envoy, istio } from "../../shared/gen/envoy.js";
 import type { ProxyView } from "../../shared/model/view.ts";
 import type { PushContext } from "../context/push-context.ts";
 import { any } from "../encode/values.ts";
+import type { HttpFilter, PhaseFilters } from "./extensions.ts";
 import { INBOUND_PEER_METADATA, type NamedFilter, OUTBOUND_PEER_METADATA } from "./peer-metadata.ts";
 import type { HttpPolicies } from "./security-policies.ts";
 import { STATEFUL_SESSION } from "./stateful-session.ts";
@@ -65,6 +66,8 @@ export interface HttpFilterOptions {
   readonly grpcWeb: boolean;
   /** Filters of security policies, between the metadata filter and gRPC's. */
   readonly policies?: HttpPolicies;
+  /** Filters of users' own, by where they stand. */
+  readonly extensions?: PhaseFilters | undefined;
   /** Filters that find the host of a request, after the fault and CORS filters. */
   readonly resolvers?: readonly NamedFilter[];
   /** Metrics filters, before the router. */
@@ -72,14 +75,19 @@ export interface HttpFilterOptions {
 }
 
 /** The list that ends in the router. */
-export function httpFilters(ctx: PushContext, view: ProxyView, options: HttpFilterOptions): NamedFilter[] {
+export function httpFilters(ctx: PushContext, view: ProxyView, options: HttpFilterOptions): HttpFilter[] {
   const { features } = ctx.mesh;
-  const out: NamedFilter[] = [];
+  const out: HttpFilter[] = [];
   if (view.istioFilters && features.metadataExchange) {
     out.push(options.direction === "inbound" ? INBOUND_PEER_METADATA : OUTBOUND_PEER_METADATA);
   }
-  const { policies } = options;
-  if (policies) out.push(...policies.custom, ...policies.authentication, ...policies.authorization);
+  const { policies, extensions } = options;
+  if (policies) out.push(...policies.custom);
+  if (extensions) out.push(...extensions.AUTHN);
+  if (policies) out.push(...policies.authentication);
+  if (extensions) out.push(...extensions.AUTHZ);
+  if (policies) out.push(...policies.authorization);
+  if (extensions) out.push(...extensions.STATS, ...extensions.UNSPECIFIED);
   if (options.grpcWeb) out.push(GRPC_WEB);
   out.push(GRPC_STATS);
   if (view.istioFilters && features.alpnFilter && options.direction !== "inbound") out.push(ALPN);

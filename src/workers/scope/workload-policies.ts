@@ -18,13 +18,16 @@ export interface Targeted {
 /** What of a proxy decides about its policies. */
 export type Workload = Pick<ProxyView, "namespace" | "labels">;
 
+/** Kinds whose objects choose workloads in the same way. */
+type WorkloadKind = "AuthorizationPolicy" | "RequestAuthentication" | "TrafficExtension";
+
 /**
  * The policies of a kind that apply to a workload: its own namespace's, then those of the root namespace, which apply to
  * workloads of all namespaces; each oldest first.
  */
 export function workloadPolicies<S extends Targeted>(
   ctx: PushContext,
-  kind: "AuthorizationPolicy" | "RequestAuthentication",
+  kind: WorkloadKind,
   workload: Workload,
 ): readonly ConfigObject<S>[] {
   return [...new Set([workload.namespace, ctx.mesh.rootNamespace])].flatMap((namespace) =>
@@ -32,11 +35,7 @@ export function workloadPolicies<S extends Targeted>(
   );
 }
 
-function policiesIn<S>(
-  ctx: PushContext,
-  kind: "AuthorizationPolicy" | "RequestAuthentication",
-  namespace: string,
-): readonly ConfigObject<S>[] {
+function policiesIn<S>(ctx: PushContext, kind: WorkloadKind, namespace: string): readonly ConfigObject<S>[] {
   return ctx.derive(`workload-policies/${kind}/${namespace}`, [kind], () =>
     [...ctx.configsIn<S>(kind, namespace)].sort(compareConfigs),
   );

@@ -16,7 +16,7 @@ const TYPES = [
   ["LDS", null],
   ["RDS", RDS_NAMES],
   ["NDS", null],
-  ["ECDS", [EXTENSION]],
+  ["ECDS", [EXTENSION, "extensions.istio.io/trafficextension/default.one"]],
 ] as const;
 
 function hex(resources: Resources): Record<string, string> {

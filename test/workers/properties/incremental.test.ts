@@ -16,7 +16,7 @@ const TYPES = [
   ["LDS", null],
   ["RDS", RDS_NAMES],
   ["NDS", null],
-  ["ECDS", [EXTENSION]],
+  ["ECDS", [EXTENSION, "extensions.istio.io/trafficextension/default.one"]],
 ] as const;
 
 /** What one step does: changes, removals, new settings; and whether anybody asks for something after it. */

@@ -6,6 +6,7 @@ import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { durationMs } from "../../encode/values.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
 import { listenerBufferLimit } from "../../filters/connection-settings.ts";
+import { extensionFilters } from "../../filters/extensions.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { type NamedFilter, speaksPeerExchange, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
 import { CLIENT_CERTIFICATES } from "../../filters/proxy-headers.ts";
@@ -175,6 +176,7 @@ function manager(
       direction: "gateway",
       grpcWeb: server.protocol === "GRPC-Web",
       policies: security.http,
+      extensions: extensionFilters(ctx, view, { mode: "CLIENT", port: server.serverPort }),
       stats: statsFilters(ctx, view, "gateway"),
     }),
     routes: { name: server.routeName },

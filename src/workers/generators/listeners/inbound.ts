@@ -6,6 +6,7 @@ import type { PushContext } from "../../context/push-context.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { durationMs, parseDuration, struct } from "../../encode/values.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
+import { extensionFilters } from "../../filters/extensions.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { type NamedFilter, speaksPeerExchange, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
@@ -208,6 +209,7 @@ function httpFilterChain(input: GenerateInput, security: SecurityPolicies, targe
       direction: "inbound",
       grpcWeb: target.protocol === "GRPC-Web",
       policies: security.http,
+      extensions: extensionFilters(ctx, view, { mode: "SERVER", port: target.port }),
       stats: statsFilters(ctx, view, "inbound"),
     }),
     routes: {

@@ -6,6 +6,7 @@ import {
   connectionManager,
 } from "../../filters/connection-manager.ts";
 import { dnsCache, httpForwardProxy, unknownHostsCache } from "../../filters/dynamic-forward-proxy.ts";
+import { extensionFilters } from "../../filters/extensions.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import type { NamedFilter } from "../../filters/peer-metadata.ts";
 import { statsFilters } from "../../filters/telemetry/metrics.ts";
@@ -19,6 +20,8 @@ import { timed } from "./tcp-chains.ts";
 export interface OutboundHttp {
   /** Name of the listener, by which its statistics go. */
   readonly statPrefix: string;
+  /** The listener's. */
+  readonly port: number;
   /** Name of a route configuration of RDS, or the routes themselves. */
   readonly routes: ConnectionManagerOptions["routes"];
   readonly grpcWeb: boolean;
@@ -46,6 +49,7 @@ export function unknownHostsChain(input: GenerateInput): FilterChain {
   const config = routeConfiguration(host.name ?? "", [host]);
   const manager = outboundHttpManager(input, {
     statPrefix: `virtualOutbound_${host.name}`,
+    port: 0,
     routes: { config },
     grpcWeb: false,
     detects: true,
@@ -71,6 +75,7 @@ function outboundHttpManager(input: GenerateInput, http: OutboundHttp): NamedFil
       direction: "outbound",
       grpcWeb: http.grpcWeb,
       resolvers: caches.map(httpForwardProxy),
+      extensions: extensionFilters(ctx, view, { mode: "CLIENT", port: http.port }),
       stats: statsFilters(ctx, view, "outbound"),
     }),
     routes: http.routes,

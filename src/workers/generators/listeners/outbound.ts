@@ -146,6 +146,7 @@ function addHttp(to: Egress, bind: string, { port }: ServicePort, name: string, 
   listener.http = (who) =>
     outboundHttpChain(who, {
       statPrefix: listenerName(bind, port),
+      port,
       routes: { name: routeName },
       resolvesUnknown: resolvesUnknown(to.scope),
       ...options,
@@ -184,6 +185,7 @@ export function httpProxyListener({ ctx, view }: GenerateInput, scope: ProxyScop
   const bind = loopbackAddress(view);
   const http: OutboundHttp = {
     statPrefix: listenerName(bind, port),
+    port,
     routes: { name: HTTP_PROXY_ROUTE },
     resolvesUnknown: resolvesUnknown(scope),
     grpcWeb: false,
