@@ -1,6 +1,6 @@
 // Which namespaces see something that others don't. Proxies of all other namespaces share clusters, endpoints and plain
 // listeners, since they see the same. Main thread.
-import type { Networking_VirtualService } from "../../shared/gen/istio.js";
+import type { Extensions_TrafficExtension, Networking_VirtualService } from "../../shared/gen/istio.js";
 import type { ConfigObject, ObjectKey } from "../../shared/model/config.ts";
 import { keyString } from "../../shared/model/config.ts";
 import type { MeshObject } from "../../shared/model/delta.ts";
@@ -40,7 +40,7 @@ export class NamespaceClassIndex {
       this.restricted.clear();
       this.special.clear();
       for (const service of registry.services.all()) this.takeService(registry, rules, service);
-      for (const kind of ["Sidecar", "DestinationRule", "VirtualService"] as const) {
+      for (const kind of ["Sidecar", "DestinationRule", "VirtualService", "TrafficExtension"] as const) {
         for (const object of registry.objects.all<ConfigObject & MeshObject>(kind)) {
           this.takeConfig(registry, { kind, namespace: object.meta.namespace, name: object.meta.name });
         }
@@ -80,6 +80,16 @@ export class NamespaceClassIndex {
       case "Sidecar": {
         const sidecar = registry.objects.get("Sidecar", key.namespace, key.name);
         if (sidecar) this.special.set(id, key.namespace);
+        else this.special.delete(id);
+        break;
+      }
+      case "TrafficExtension": {
+        const extension = registry.objects.get<ConfigObject<Extensions_TrafficExtension> & MeshObject>(
+          "TrafficExtension",
+          key.namespace,
+          key.name,
+        );
+        if (extension?.spec.wasm?.type === "NETWORK") this.special.set(id, key.namespace);
         else this.special.delete(id);
         break;
       }

@@ -13,11 +13,10 @@ export interface ProxyPart extends TypePart {
   readonly proxy: ProxyView;
 }
 
-/** Kinds that say who may come in, and what is done with HTTP: they are not in listeners that several workloads share. */
+/** Kinds that say who may come in, or have no effect without Kubernetes: they are not in listeners that several workloads share. */
 const NEVER_SHARED: ReadonlySet<string> = new Set<IstioKind>([
   "AuthorizationPolicy",
   "RequestAuthentication",
-  "TrafficExtension",
   "WasmPlugin",
 ]);
 

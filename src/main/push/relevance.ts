@@ -1,5 +1,6 @@
 // What of proxies any configuration asks for: everything else makes no difference to what they share. Main thread.
 import type {
+  Extensions_TrafficExtension,
   Networking_DestinationRule,
   Networking_LocalityLoadBalancerSetting,
   Networking_Sidecar,
@@ -25,7 +26,7 @@ import { TelemetryIndex } from "./telemetry-index.ts";
 import type { Relevance } from "./view-facets.ts";
 
 /** Kinds whose selectors decide about routes, endpoints or what a sidecar may see. */
-const KINDS = ["DestinationRule", "VirtualService", "Sidecar"] as const;
+const KINDS = ["DestinationRule", "VirtualService", "Sidecar", "TrafficExtension"] as const;
 
 /** Counts what is asked for, object by object, so that a change costs work for its own objects only. */
 export class RelevanceIndex {
@@ -162,6 +163,12 @@ function labelsOf(object: ConfigObject): string[] {
     case "Sidecar":
       add((object.spec as Networking_Sidecar).workloadSelector?.labels);
       break;
+    case "TrafficExtension": {
+      const { wasm, selector } = object.spec as Extensions_TrafficExtension;
+      // Others are in what is a workload's own.
+      if (wasm?.type === "NETWORK") add(selector?.matchLabels);
+      break;
+    }
     case "DestinationRule": {
       const spec = object.spec as Networking_DestinationRule;
       add(spec.workloadSelector?.matchLabels);

@@ -5,7 +5,7 @@ import type { PushContext } from "../context/push-context.ts";
 import { prefixRange } from "../encode/prefix-range.ts";
 import { any, parseDuration, ZERO_DURATION } from "../encode/values.ts";
 import { connectionSettings } from "./connection-settings.ts";
-import type { HttpFilter } from "./extensions.ts";
+import type { AnyFilter } from "./extensions.ts";
 import type { NamedFilter } from "./peer-metadata.ts";
 import { proxyHeaders } from "./proxy-headers.ts";
 import { accessLogs } from "./telemetry/access-logs.ts";
@@ -38,7 +38,7 @@ export interface ConnectionManagerOptions {
   /** Decides which telemetry counts. */
   readonly direction: Direction;
   readonly statPrefix: string;
-  readonly httpFilters: readonly HttpFilter[];
+  readonly httpFilters: readonly AnyFilter[];
   /** Name of a route configuration of RDS, or the routes themselves. */
   readonly routes: { readonly name: string } | { readonly config: envoy.config.route.v3.IRouteConfiguration };
   readonly useRemoteAddress: boolean;

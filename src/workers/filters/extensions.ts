@@ -1,4 +1,5 @@
-// Filters that TrafficExtensions add to connection managers: Lua as it is, Wasm by reference to what ECDS gives. Worker threads.
+// Filters that TrafficExtensions add to connection managers and to network filter chains: Lua as it is, Wasm by reference to
+// what ECDS gives. Worker threads.
 // https://istio.io/latest/docs/reference/config/proxy_extensions/
 import { envoy } from "../../shared/gen/envoy.js";
 import type { Extensions_TrafficExtension } from "../../shared/gen/istio.js";
@@ -14,18 +15,22 @@ const { Lua } = envoy.extensions.filters.http.lua.v3;
 
 export type TrafficExtension = ConfigObject<Extensions_TrafficExtension>;
 
-/** An HTTP filter whose configuration comes by ECDS. */
+/** A filter whose configuration comes by ECDS. */
 export interface DiscoveredFilter {
   readonly name: string;
   readonly configDiscovery: envoy.config.core.v3.IExtensionConfigSource;
 }
 
-export type HttpFilter = NamedFilter | DiscoveredFilter;
+/** A filter of any list. */
+export type AnyFilter = NamedFilter | DiscoveredFilter;
+
+/** What an extension sees: requests, or connections. */
+export type Layer = "HTTP" | "NETWORK";
 
 export type Phase = NonNullable<Extensions_TrafficExtension["phase"]>;
 
 /** Filters by where they stand among Istio's own. */
-export type PhaseFilters = Readonly<Record<Phase, readonly HttpFilter[]>>;
+export type PhaseFilters = Readonly<Record<Phase, readonly AnyFilter[]>>;
 
 /** What a listener's traffic is to the workload, and the port that it comes to. */
 export interface ExtendedTraffic {
@@ -38,11 +43,11 @@ export function extensionName({ meta }: TrafficExtension): string {
   return `extensions.istio.io/trafficextension/${meta.namespace}.${meta.name}`;
 }
 
-/** The extensions of a workload's HTTP, those with the highest priority first. Network extensions aren't generated yet. */
-export function httpExtensions(ctx: PushContext, view: ProxyView): readonly TrafficExtension[] {
+/** The extensions of a workload, those with the highest priority first. */
+export function extensionsOf(ctx: PushContext, view: ProxyView, layer: Layer): readonly TrafficExtension[] {
   if (ctx.configs("TrafficExtension").length === 0) return [];
   return workloadPolicies<Extensions_TrafficExtension>(ctx, "TrafficExtension", view)
-    .filter(({ spec }) => spec.lua || spec.wasm?.type !== "NETWORK")
+    .filter(({ spec }) => layerOf(spec) === layer)
     .filter(({ spec }) => view.istioFilters || isLocal(spec))
     .sort(
       (a, b) =>
@@ -58,6 +63,10 @@ function place({ meta }: TrafficExtension, { namespace }: ProxyView): number {
   return meta.namespace === namespace ? 0 : 1;
 }
 
+export function layerOf({ wasm }: Extensions_TrafficExtension): Layer {
+  return wasm?.type === "NETWORK" ? "NETWORK" : "HTTP";
+}
+
 /** Remote modules are fetched by Istio's agent, which an upstream Envoy has not. */
 function isLocal({ lua, wasm }: Extensions_TrafficExtension): boolean {
   return lua !== undefined || (wasm?.url?.startsWith("file:") ?? false);
@@ -68,14 +77,39 @@ function priority({ spec }: TrafficExtension): number {
 }
 
 /** The filters of a connection manager; undefined for none. */
-export function extensionFilters(
+export function httpExtensions(ctx: PushContext, view: ProxyView, traffic: ExtendedTraffic): PhaseFilters | undefined {
+  return filtersOf(ctx, view, "HTTP", traffic);
+}
+
+/** The filters of a network filter chain; undefined for none. */
+export function networkExtensions(
   ctx: PushContext,
   view: ProxyView,
   traffic: ExtendedTraffic,
 ): PhaseFilters | undefined {
-  const own = httpExtensions(ctx, view).filter(({ spec }) => isAbout(spec, traffic));
+  return filtersOf(ctx, view, "NETWORK", traffic);
+}
+
+/** All of them in the order of their phases, where nothing stands between. */
+export function inOrder(filters: PhaseFilters | undefined): readonly AnyFilter[] {
+  return filters ? [...filters.AUTHN, ...filters.AUTHZ, ...filters.STATS, ...filters.UNSPECIFIED] : [];
+}
+
+/** Tells apart what network chains of workloads have of extensions; "" for none. */
+export function networkExtensionsKey(ctx: PushContext, view: ProxyView): string {
+  const own = extensionsOf(ctx, view, "NETWORK");
+  return own.length === 0 ? "" : `${own.map(extensionName).join()}@${ctx.stamp("TrafficExtension")}`;
+}
+
+function filtersOf(
+  ctx: PushContext,
+  view: ProxyView,
+  layer: Layer,
+  traffic: ExtendedTraffic,
+): PhaseFilters | undefined {
+  const own = extensionsOf(ctx, view, layer).filter(({ spec }) => isAbout(spec, traffic));
   if (own.length === 0) return undefined;
-  const of = (phase: Phase): HttpFilter[] =>
+  const of = (phase: Phase): AnyFilter[] =>
     own.filter(({ spec }) => (spec.phase ?? "UNSPECIFIED") === phase).map(filterOf);
   return { AUTHN: of("AUTHN"), AUTHZ: of("AUTHZ"), STATS: of("STATS"), UNSPECIFIED: of("UNSPECIFIED") };
 }
@@ -89,13 +123,19 @@ function isAbout({ match }: Extensions_TrafficExtension, { mode, port }: Extende
   });
 }
 
-const TYPE_URLS = [
-  "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-  // What Istio's agent puts in the place of a module that it can't fetch.
-  "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
-];
+/** The module, and what Istio's agent puts in the place of one that it can't fetch. */
+const TYPE_URLS: Readonly<Record<Layer, string[]>> = {
+  HTTP: [
+    "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+    "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
+  ],
+  NETWORK: [
+    "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm",
+    "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
+  ],
+};
 
-function filterOf(extension: TrafficExtension): HttpFilter {
+function filterOf(extension: TrafficExtension): AnyFilter {
   const name = extensionName(extension);
   const { lua } = extension.spec;
   if (lua) {
@@ -106,7 +146,7 @@ function filterOf(extension: TrafficExtension): HttpFilter {
     name,
     configDiscovery: {
       configSource: { ads: {}, initialFetchTimeout: ZERO_DURATION, resourceApiVersion: 2 },
-      typeUrls: TYPE_URLS,
+      typeUrls: TYPE_URLS[layerOf(extension.spec)],
     },
   };
 }

@@ -3,7 +3,7 @@ import { envoy, istio } from "../../shared/gen/envoy.js";
 import type { ProxyView } from "../../shared/model/view.ts";
 import type { PushContext } from "../context/push-context.ts";
 import { any } from "../encode/values.ts";
-import type { HttpFilter, PhaseFilters } from "./extensions.ts";
+import type { AnyFilter, PhaseFilters } from "./extensions.ts";
 import { INBOUND_PEER_METADATA, type NamedFilter, OUTBOUND_PEER_METADATA } from "./peer-metadata.ts";
 import type { HttpPolicies } from "./security-policies.ts";
 import { STATEFUL_SESSION } from "./stateful-session.ts";
@@ -75,9 +75,9 @@ export interface HttpFilterOptions {
 }
 
 /** The list that ends in the router. */
-export function httpFilters(ctx: PushContext, view: ProxyView, options: HttpFilterOptions): HttpFilter[] {
+export function httpFilters(ctx: PushContext, view: ProxyView, options: HttpFilterOptions): AnyFilter[] {
   const { features } = ctx.mesh;
-  const out: HttpFilter[] = [];
+  const out: AnyFilter[] = [];
   if (view.istioFilters && features.metadataExchange) {
     out.push(options.direction === "inbound" ? INBOUND_PEER_METADATA : OUTBOUND_PEER_METADATA);
   }

@@ -15,9 +15,15 @@ export interface HttpPolicies {
   readonly authorization: readonly NamedFilter[];
 }
 
+/** Filters in the order of the fields. */
+export interface TcpPolicies {
+  readonly custom: readonly NamedFilter[];
+  readonly authorization: readonly NamedFilter[];
+}
+
 export interface SecurityPolicies {
   readonly http: HttpPolicies;
-  readonly tcp: readonly NamedFilter[];
+  readonly tcp: TcpPolicies;
   readonly problems: readonly PolicyProblem[];
 }
 
@@ -32,7 +38,7 @@ export function securityPolicies(
   const tokens = requestAuthentication(ctx, view, { clearRouteCache: direction === "gateway" });
   return {
     http: { custom: http.custom, authentication: tokens.filters, authorization: http.local },
-    tcp: [...tcp.custom, ...tcp.local],
+    tcp: { custom: tcp.custom, authorization: tcp.local },
     problems: [...http.problems, ...tokens.problems],
   };
 }

@@ -3,23 +3,23 @@ import { canonicalJson } from "../../shared/canonical-json.ts";
 import { envoy, google } from "../../shared/gen/envoy.js";
 import type { Extensions_WasmConfig } from "../../shared/gen/istio.js";
 import { type AnyMessage, any, durationMs } from "../encode/values.ts";
-import type { TrafficExtension } from "./extensions.ts";
+import { layerOf, type TrafficExtension } from "./extensions.ts";
 
 const { Wasm } = envoy.extensions.filters.http.wasm.v3;
+const { Wasm: NetworkWasm } = envoy.extensions.filters.network.wasm.v3;
 const { StringValue } = google.protobuf;
 
-const WASM = "envoy.extensions.filters.http.wasm.v3.Wasm";
 const FETCH_TIMEOUT_MS = 30_000;
 
 /** envoy.extensions.wasm.v3.FailurePolicy */
 const FAILURE_POLICIES = { FAIL_RELOAD: 1, FAIL_CLOSE: 2, FAIL_OPEN: 3 } as const;
 
-export function wasmConfig({ meta }: TrafficExtension, wasm: Extensions_WasmConfig): AnyMessage {
+export function wasmConfig({ meta, spec }: TrafficExtension, wasm: Extensions_WasmConfig): AnyMessage {
   const { pluginConfig, pluginName } = wasm;
   const configuration = pluginConfig
     ? any("google.protobuf.StringValue", StringValue, { value: canonicalJson(pluginConfig) })
     : { type_url: "", value: new Uint8Array() };
-  return any(WASM, Wasm, {
+  const message = {
     config: {
       name: `${meta.namespace}.${meta.name}`,
       ...(pluginName ? { rootId: pluginName } : {}),
@@ -31,7 +31,10 @@ export function wasmConfig({ meta }: TrafficExtension, wasm: Extensions_WasmConf
         environmentVariables: environment(wasm, meta.resourceVersion),
       },
     },
-  });
+  };
+  return layerOf(spec) === "HTTP"
+    ? any("envoy.extensions.filters.http.wasm.v3.Wasm", Wasm, message)
+    : any("envoy.extensions.filters.network.wasm.v3.Wasm", NetworkWasm, message);
 }
 
 /** Modules of registries and of servers are fetched by Istio's agent: no cluster of Envoy's is asked. */

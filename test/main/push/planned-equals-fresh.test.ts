@@ -289,6 +289,10 @@ const MESH: MeshSettings = {
     ],
   },
 };
+/** Configurations of TrafficExtensions. */
+const EXTENSIONS = ["default", "other", "istio-system"].flatMap((ns) =>
+  ["a", "b"].map((own) => `extensions.istio.io/trafficextension/${ns}.${own}`),
+);
 
 /** Registry to provider, as the control plane connects them. */
 class Pipeline {
@@ -336,7 +340,7 @@ class Pipeline {
       const named = await this.provider.fetch(snapshot, view, [
         { type: "EDS", names: clusters.sort() },
         { type: "RDS", names: ["80", "90", "http.80", "http.8080"] },
-        { type: "ECDS", names: [EXTENSION] },
+        { type: "ECDS", names: [EXTENSION, ...EXTENSIONS] },
       ]);
       for (const set of [...whole, ...named]) {
         note(

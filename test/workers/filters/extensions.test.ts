@@ -121,6 +121,29 @@ for (const { name, spec, proxy = {}, inbound, outbound } of CASES) {
   });
 }
 
+test("network extensions stand before what ends a chain, those of their port only", () => {
+  const wasm = { url: "https://a/b.wasm", type: "NETWORK" };
+  const tcp = host("t", { ports: [{ number: 9000, name: "tcp", protocol: "TCP" }] });
+  const objects = [
+    extension("all", { wasm, phase: "STATS" }),
+    extension("authn", { wasm, phase: "AUTHN", match: [{ mode: "SERVER" }] }),
+    extension("port", { wasm, match: [{ mode: "CLIENT", ports: [{ number: 9000 }] }] }),
+    doc("AuthorizationPolicy", "tcp", { action: "DENY", rules: [{ to: [{ operation: { ports: ["8080"] } }] }] }),
+  ];
+  const listeners = show(meshOf([...SERVED, tcp, ...objects]), "LDS");
+  const chain = (listener: string, port?: number): unknown => {
+    const chains = listeners[listener]?.filterChains as readonly Chain[];
+    const found = chains.find((c) => !port || c.filterChainMatch?.destinationPort === port);
+    return found?.filters.map(({ name }) => name.replace("extensions.istio.io/trafficextension/", ""));
+  };
+  const TCP_PROXY = "envoy.filters.network.tcp_proxy";
+  assert.deepEqual(chain("0.0.0.0_9000"), ["default.all", "default.port", TCP_PROXY]);
+  assert.deepEqual(chain(OUTBOUND), ["default.all", MANAGER]);
+  assert.deepEqual(chain("virtualInbound", 8080), ["istio.metadata_exchange", "default.authn", "default.all", MANAGER]);
+  const blackHole = chain("virtualInbound", 15006);
+  assert.deepEqual(blackHole, ["istio.metadata_exchange", TCP_PROXY]);
+});
+
 test("Wasm is told by ECDS, Lua in place", () => {
   const wasm = {
     url: "registry.example.com/a:v1",

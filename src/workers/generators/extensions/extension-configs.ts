@@ -1,6 +1,6 @@
 // ECDS: the configurations of Wasm extensions, and those that EnvoyFilters add, of those that a proxy asks for. Worker threads.
 import { envoy } from "../../../shared/gen/envoy.js";
-import { extensionName, httpExtensions } from "../../filters/extensions.ts";
+import { extensionName, extensionsOf } from "../../filters/extensions.ts";
 import { wasmConfig } from "../../filters/wasm-config.ts";
 import { encode, knownType } from "../../patches/message-types.ts";
 import { VALUE_TYPES } from "../../patches/patch-value.ts";
@@ -13,7 +13,7 @@ const { TypedExtensionConfig } = envoy.config.core.v3;
 export const generateExtensionConfigs: Generator = ({ ctx, view, names }, sink) => {
   if (!names?.length) return;
   const wanted = new Set(names);
-  for (const extension of httpExtensions(ctx, view)) {
+  for (const extension of [...extensionsOf(ctx, view, "HTTP"), ...extensionsOf(ctx, view, "NETWORK")]) {
     const name = extensionName(extension);
     const { wasm } = extension.spec;
     if (!wasm || !wanted.delete(name)) continue;

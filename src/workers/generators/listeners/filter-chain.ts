@@ -1,7 +1,7 @@
 // Filter chains before they are put together: what matches, what follows. Worker threads, pure.
 import { envoy } from "../../../shared/gen/envoy.js";
 import { any } from "../../encode/values.ts";
-import type { NamedFilter } from "../../filters/peer-metadata.ts";
+import type { AnyFilter } from "../../filters/extensions.ts";
 
 export type Listener = envoy.config.listener.v3.IListener;
 export type FilterChain = envoy.config.listener.v3.IFilterChain;
@@ -100,6 +100,6 @@ export function needsHttpInspector(chain: FilterChain): boolean {
 }
 
 /** Filters of a chain in a list that the codec may keep. */
-export function chainOf(filters: readonly NamedFilter[], more: FilterChain = {}): FilterChain {
+export function chainOf(filters: readonly AnyFilter[], more: FilterChain = {}): FilterChain {
   return { ...more, filters: [...filters] };
 }

@@ -6,7 +6,7 @@ import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { durationMs } from "../../encode/values.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
 import { listenerBufferLimit } from "../../filters/connection-settings.ts";
-import { extensionFilters } from "../../filters/extensions.ts";
+import { type AnyFilter, httpExtensions } from "../../filters/extensions.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { type NamedFilter, speaksPeerExchange, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
 import { CLIENT_CERTIFICATES } from "../../filters/proxy-headers.ts";
@@ -128,7 +128,11 @@ function chainsOf(
     const exchange = server.server.tls?.mode === "ISTIO_MUTUAL" && !http ? metadataExchange(input) : [];
     const ended = http
       ? [[manager(input, security, at, server)]]
-      : tcpDestinations(input, scope, server).map((filters) => [...security.tcp, ...filters]);
+      : tcpDestinations(input, scope, server).map((filters) => [
+          ...security.tcp.custom,
+          ...security.tcp.authorization,
+          ...filters,
+        ]);
     const made = ended.map((filters) => {
       const chain = chainOf([...exchange, ...filters], { transportSocket: socket });
       return named(timed(input, chain), server);
@@ -176,7 +180,7 @@ function manager(
       direction: "gateway",
       grpcWeb: server.protocol === "GRPC-Web",
       policies: security.http,
-      extensions: extensionFilters(ctx, view, { mode: "CLIENT", port: server.serverPort }),
+      extensions: httpExtensions(ctx, view, { mode: "CLIENT", port: server.serverPort }),
       stats: statsFilters(ctx, view, "gateway"),
     }),
     routes: { name: server.routeName },
@@ -199,7 +203,7 @@ function boundServices(input: GenerateInput, server: GatewayServer): VirtualServ
 }
 
 /** The filters of each TCP route that may lead on from a server. */
-function tcpDestinations(input: GenerateInput, scope: ProxyScope, server: GatewayServer): NamedFilter[][] {
+function tcpDestinations(input: GenerateInput, scope: ProxyScope, server: GatewayServer): AnyFilter[][] {
   const port = servicePort(server);
   for (const vs of boundServices(input, server)) {
     for (const tcp of vs.spec.tcp ?? []) {
@@ -222,7 +226,9 @@ function l4Chains(
   server: GatewayServer,
 ): FilterChain[] {
   if (!server.server.tls) {
-    return tcpDestinations(input, scope, server).map((filters) => timed(input, chainOf([...security.tcp, ...filters])));
+    return tcpDestinations(input, scope, server).map((filters) =>
+      timed(input, chainOf([...security.tcp.custom, ...security.tcp.authorization, ...filters])),
+    );
   }
   const port = servicePort(server);
   const out: FilterChain[] = [];
@@ -239,7 +245,11 @@ function l4Chains(
         if (match.destinationSubnets?.length) {
           filterChainMatch.prefixRanges = match.destinationSubnets.map(prefixRange);
         }
-        const filters = [...security.tcp, ...routeDestinations(input, scope, tls.route ?? [], port, vs)];
+        const filters = [
+          ...security.tcp.custom,
+          ...security.tcp.authorization,
+          ...routeDestinations(input, scope, tls.route ?? [], port, vs),
+        ];
         out.push(timed(input, chainOf(filters, { filterChainMatch })));
       }
     }

@@ -30,7 +30,12 @@ export function autoPassthrough(
       if (port.protocol === "UDP") continue;
       for (const subset of ["", ...subsets.map((s) => s.name ?? "")]) {
         const cluster = sniName("outbound", subset, service.hostname, port.port);
-        const filters = [...security.tcp, ...policies.filters, tcpTo(cluster, policies.tcpProxy)];
+        const filters = [
+          ...security.tcp.custom,
+          ...security.tcp.authorization,
+          ...policies.filters,
+          tcpTo(cluster, policies.tcpProxy),
+        ];
         const filterChainMatch = { applicationProtocols: [...MESH_ALPN], serverNames: [cluster] };
         out.push(chainOf(filters, { filterChainMatch }));
       }

@@ -6,7 +6,7 @@ import type { PushContext } from "../../context/push-context.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { durationMs, parseDuration, struct } from "../../encode/values.ts";
 import { type ConnectionManager, connectionManager } from "../../filters/connection-manager.ts";
-import { extensionFilters } from "../../filters/extensions.ts";
+import { type AnyFilter, httpExtensions, inOrder, networkExtensions } from "../../filters/extensions.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { type NamedFilter, speaksPeerExchange, TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
@@ -179,13 +179,17 @@ function metadataExchange({ ctx, view }: GenerateInput): NamedFilter[] {
   return view.istioFilters && ctx.mesh.features.metadataExchange ? [TCP_METADATA_EXCHANGE] : [];
 }
 
-function tcpFilterChain(input: GenerateInput, security: SecurityPolicies, target: InboundTarget): NamedFilter[] {
+function tcpFilterChain(input: GenerateInput, security: SecurityPolicies, target: InboundTarget): AnyFilter[] {
   const { ctx, view } = input;
   const policies = networkPolicies(ctx, view, "inbound");
+  const extensions = networkExtensions(ctx, view, { mode: "SERVER", port: target.port });
   const proxy = tcpProxy({ statPrefix: target.tcpStatPrefix, cluster: target.cluster, ...policies.tcpProxy });
   return [
     ...metadataExchange(input),
-    ...security.tcp,
+    ...security.tcp.custom,
+    ...(extensions ? [...extensions.AUTHN, ...extensions.AUTHZ] : []),
+    ...security.tcp.authorization,
+    ...(extensions ? [...extensions.STATS, ...extensions.UNSPECIFIED] : []),
     ...policies.filters,
     ...protocolFilters(ctx, target.protocol, target.tcpStatPrefix, target.cluster, proxy, view.istioFilters),
   ];
@@ -193,7 +197,7 @@ function tcpFilterChain(input: GenerateInput, security: SecurityPolicies, target
 
 const APPEND_FORWARD = 2;
 
-function httpFilterChain(input: GenerateInput, security: SecurityPolicies, target: InboundTarget): NamedFilter[] {
+function httpFilterChain(input: GenerateInput, security: SecurityPolicies, target: InboundTarget): AnyFilter[] {
   const { ctx, view } = input;
   const http2 = isHttp2(target.protocol);
   const extra: ConnectionManager = {
@@ -209,7 +213,7 @@ function httpFilterChain(input: GenerateInput, security: SecurityPolicies, targe
       direction: "inbound",
       grpcWeb: target.protocol === "GRPC-Web",
       policies: security.http,
-      extensions: extensionFilters(ctx, view, { mode: "SERVER", port: target.port }),
+      extensions: httpExtensions(ctx, view, { mode: "SERVER", port: target.port }),
       stats: statsFilters(ctx, view, "inbound"),
     }),
     routes: {
@@ -234,7 +238,8 @@ function httpFilterChain(input: GenerateInput, security: SecurityPolicies, targe
     useRemoteAddress: false,
     extra,
   });
-  return [...metadataExchange(input), manager];
+  const extensions = networkExtensions(ctx, view, { mode: "SERVER", port: target.port });
+  return [...metadataExchange(input), ...inOrder(extensions), manager];
 }
 
 /** The chain that ends calls of the listener to itself. */

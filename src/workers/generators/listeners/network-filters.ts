@@ -5,6 +5,7 @@ import type { Protocol, ServicePort } from "../../../shared/model/service.ts";
 import { parseSubsetKey, subsetKey } from "../../../shared/names/cluster-name.ts";
 import type { PushContext } from "../../context/push-context.ts";
 import { any, durationMs, parseDuration } from "../../encode/values.ts";
+import { type AnyFilter, inOrder, networkExtensions } from "../../filters/extensions.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import type { NamedFilter } from "../../filters/peer-metadata.ts";
 import { outboundStatName } from "../../filters/stat-name.ts";
@@ -66,13 +67,13 @@ export function singleDestination(
   scope: ProxyScope,
   cluster: string,
   port: ServicePort,
-): NamedFilter[] {
+): AnyFilter[] {
   const key = parseSubsetKey(cluster);
   const service = key && scope.byHostname.get(key.hostname);
   const named = service && outboundStatName(input.ctx, service, port, key.subset);
   const statPrefix = named ?? cluster;
   const config: TcpProxy = { statPrefix, cluster, ...ruleSettings(scope, cluster) };
-  return chain(input, scope, port.protocol, statPrefix, cluster, config);
+  return chain(input, port, statPrefix, cluster, config);
 }
 
 /** Filters that lead to the destinations of a TCP or TLS route of a VirtualService. */
@@ -82,7 +83,7 @@ export function routeDestinations(
   routes: readonly Networking_RouteDestination[],
   port: ServicePort,
   owner: { readonly namespace: string; readonly name: string },
-): NamedFilter[] {
+): AnyFilter[] {
   const clusterOf = (route: Networking_RouteDestination): string => {
     const host = route.destination?.host ?? "";
     const ports = scope.byHostname.get(host)?.ports;
@@ -96,21 +97,24 @@ export function routeDestinations(
   const statPrefix = `${owner.name}.${owner.namespace}`;
   const first = weighted[0]?.name ?? "";
   const config: TcpProxy = { statPrefix, weightedClusters: { clusters: weighted }, ...ruleSettings(scope, first) };
-  return chain(input, scope, port.protocol, statPrefix, first, config);
+  return chain(input, port, statPrefix, first, config);
 }
 
 function chain(
   input: GenerateInput,
-  _scope: ProxyScope,
-  protocol: Protocol,
+  { port, protocol }: ServicePort,
   statPrefix: string,
   cluster: string,
   config: TcpProxy,
-): NamedFilter[] {
+): AnyFilter[] {
   const { ctx, view } = input;
   const policies = networkPolicies(ctx, view, view.type === "router" ? "gateway" : "outbound");
   const proxy = tcpProxy({ ...policies.tcpProxy, ...config });
-  return [...policies.filters, ...protocolFilters(ctx, protocol, statPrefix, cluster, proxy, view.istioFilters)];
+  return [
+    ...inOrder(networkExtensions(ctx, view, { mode: "CLIENT", port })),
+    ...policies.filters,
+    ...protocolFilters(ctx, protocol, statPrefix, cluster, proxy, view.istioFilters),
+  ];
 }
 
 /** What the destination's rule says about idle connections and about stickiness. */

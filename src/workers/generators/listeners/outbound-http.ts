@@ -6,7 +6,7 @@ import {
   connectionManager,
 } from "../../filters/connection-manager.ts";
 import { dnsCache, httpForwardProxy, unknownHostsCache } from "../../filters/dynamic-forward-proxy.ts";
-import { extensionFilters } from "../../filters/extensions.ts";
+import { type AnyFilter, httpExtensions, inOrder, networkExtensions } from "../../filters/extensions.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import type { NamedFilter } from "../../filters/peer-metadata.ts";
 import { statsFilters } from "../../filters/telemetry/metrics.ts";
@@ -36,7 +36,7 @@ export interface OutboundHttp {
 
 export function outboundHttpChain(input: GenerateInput, http: OutboundHttp): FilterChain {
   const match = { applicationProtocols: plaintextHttp(input.ctx.mesh.features), transportProtocol: RAW_BUFFER };
-  return timed(chainOf([outboundHttpManager(input, http)], http.detects ? { filterChainMatch: match } : {}));
+  return timed(chainOf(httpChainFilters(input, http), http.detects ? { filterChainMatch: match } : {}));
 }
 
 /**
@@ -62,6 +62,11 @@ export function unknownHostsChain(input: GenerateInput): FilterChain {
   });
 }
 
+function httpChainFilters(input: GenerateInput, http: OutboundHttp): AnyFilter[] {
+  const extensions = networkExtensions(input.ctx, input.view, { mode: "CLIENT", port: http.port });
+  return [...inOrder(extensions), outboundHttpManager(input, http)];
+}
+
 function outboundHttpManager(input: GenerateInput, http: OutboundHttp): NamedFilter {
   const { ctx, view } = input;
   const caches = [
@@ -75,7 +80,7 @@ function outboundHttpManager(input: GenerateInput, http: OutboundHttp): NamedFil
       direction: "outbound",
       grpcWeb: http.grpcWeb,
       resolvers: caches.map(httpForwardProxy),
-      extensions: extensionFilters(ctx, view, { mode: "CLIENT", port: http.port }),
+      extensions: httpExtensions(ctx, view, { mode: "CLIENT", port: http.port }),
       stats: statsFilters(ctx, view, "outbound"),
     }),
     routes: http.routes,

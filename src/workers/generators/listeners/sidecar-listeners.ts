@@ -4,6 +4,7 @@ import { envoy } from "../../../shared/gen/envoy.js";
 import { Fragments } from "../../encode/fragments.ts";
 import type { EncodedPart, ResourceSink } from "../../encode/resource-sink.ts";
 import { ZERO_DURATION } from "../../encode/values.ts";
+import { networkExtensionsKey } from "../../filters/extensions.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
 import { listenerAccessLogs } from "../../filters/telemetry/access-logs.ts";
@@ -87,6 +88,7 @@ function sortedListeners(input: GenerateInput, scope: ProxyScope): SortedListene
     // Routes by label are part of chains.
     ctx.configs("VirtualService").length > 0 && usesLabels(scope) ? view.labels : {},
     headless.map((s) => ctx.endpointsVersion(s)),
+    networkExtensionsKey(ctx, view),
   ]);
   return ctx.derive(`listeners/${scope.key}|${facts}`, SCOPE_DEPENDENCIES, () => {
     const all = [...outboundListeners(input, scope).values()];

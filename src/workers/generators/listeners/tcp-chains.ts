@@ -10,6 +10,7 @@ import { Fragments } from "../../encode/fragments.ts";
 import { prefixRange } from "../../encode/prefix-range.ts";
 import { durationMs, struct } from "../../encode/values.ts";
 import { sniForwardProxy } from "../../filters/dynamic-forward-proxy.ts";
+import { networkExtensionsKey } from "../../filters/extensions.ts";
 import { networkTelemetry } from "../../filters/telemetry/network-telemetry.ts";
 import { virtualServicePath } from "../../routing/http-route.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
@@ -50,7 +51,8 @@ export function tcpChains(
   const { service, port, cidr, wildcard } = target;
   const { istioFilters, ipFamilies, metadata } = input.view;
   const { id } = networkTelemetry(input.ctx, input.view, "outbound");
-  const key = `${port.port}|${cidr}|${wildcard}|${istioFilters}|${ipFamilies.ipv4}|${metadata.idleTimeout}|${id}`;
+  const alike = [istioFilters, ipFamilies.ipv4, metadata.idleTimeout, id, networkExtensionsKey(input.ctx, input.view)];
+  const key = `${port.port}|${cidr}|${wildcard}|${alike.join("|")}`;
   // Of services with one host the first one's rule counts, as for the cluster.
   const named = scope.byHostname.get(service.hostname);
   return fragments.get(service, key, [input.ctx.mesh, named && scope.destinationRule(named)], build);
