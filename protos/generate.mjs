@@ -101,9 +101,10 @@ function loadRoot() {
   return root;
 }
 
-/** Adds what Envoy's API has gained: messages, enums and their values, and fields. */
+/** Adds what Envoy's API has gained, but for what overlay.json has: messages, enums and their values, and fields. */
 function addNewer(root) {
   const define = (fullName, make) => {
+    if (root.lookup(fullName)) return;
     const at = fullName.lastIndexOf(".");
     const parent = root.lookup(fullName.slice(0, at)) ?? root.define(fullName.slice(0, at));
     parent.add(make(fullName.slice(at + 1)));
@@ -117,11 +118,12 @@ function addNewer(root) {
   }
   for (const [name, values] of Object.entries(newer.values)) {
     const known = root.lookupEnum(name);
-    for (const [value, id] of Object.entries(values)) known.add(value, id);
+    for (const [value, id] of Object.entries(values)) if (known.values[value] === undefined) known.add(value, id);
   }
 }
 
 function addField(type, protoName, { id, type: fieldType, rule, keyType, oneof }) {
+  if (type.fieldsById[id]) return;
   const name = protobuf.util.camelCase(protoName);
   const full = fieldType.includes(".") ? `.${fieldType}` : fieldType;
   const field = keyType ? new protobuf.MapField(name, id, keyType, full) : new protobuf.Field(name, id, full, rule);
