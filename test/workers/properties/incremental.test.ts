@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { EXTENSION } from "../../support/patch-arbitraries.ts";
-import { generateFor, objectsOf, type ProxySpec, WorkerMesh } from "../../support/worker-mesh.ts";
+import { kubeService } from "../../support/registry.ts";
+import { generateFor, meshSettings, objectsOf, type ProxySpec, WorkerMesh } from "../../support/worker-mesh.ts";
 import { BASE, meshObjects } from "../../support/worker-objects.ts";
 import { EDS_NAMES, proxySpec, RDS_NAMES, settings } from "../../support/worker-proxies.ts";
 
@@ -88,4 +89,26 @@ spec: {host: twice.example.com, trafficPolicy: {connectionPool: {tcp: {idleTimeo
 `),
   );
   assert.notEqual(listener(), before);
+});
+
+test("a Kubernetes service that comes before another of its host changes what statistics call both", () => {
+  const entry = objectsOf([
+    {
+      apiVersion: "networking.istio.io/v1",
+      kind: "ServiceEntry",
+      metadata: { name: "twice", namespace: "default" },
+      spec: {
+        hosts: ["a.default.svc.cluster.local"],
+        resolution: "STATIC",
+        ports: [{ number: 9000, name: "tcp", protocol: "TCP" }],
+        endpoints: [{ address: "10.0.0.1" }],
+      },
+    },
+  ]);
+  const mesh = new WorkerMesh(entry, meshSettings("outboundClusterStatName: '%SERVICE%'"));
+  const listener = (): string => Buffer.from(mesh.generate({}, "LDS").get("0.0.0.0_9000") ?? []).toString("latin1");
+  assert.ok(listener().includes("a.default.svc.cluster.local\x12"), "by its host");
+  const ports = [{ name: "tcp", protocol: "TCP" as const, port: 9000, targetPort: "9000", nodePort: 0 }];
+  mesh.apply([kubeService("a", { ports })]);
+  assert.ok(!listener().includes("a.default.svc.cluster.local\x12"), "by its host still");
 });

@@ -53,9 +53,10 @@ export function tcpChains(
   const { id } = networkTelemetry(input.ctx, input.view, "outbound");
   const alike = [istioFilters, ipFamilies.ipv4, metadata.idleTimeout, id, networkExtensionsKey(input.ctx, input.view)];
   const key = `${port.port}|${cidr}|${wildcard}|${alike.join("|")}`;
-  // Of services with one host the first one's rule counts, as for the cluster.
+  // Of services with one host the first one's rule counts, as for the cluster; and where it is from, for statistics' names.
   const named = scope.byHostname.get(service.hostname);
-  return fragments.get(service, key, [input.ctx.mesh, named && scope.destinationRule(named)], build);
+  const dependencies = [input.ctx.mesh, named?.registry, named && scope.destinationRule(named)];
+  return fragments.get(service, key, dependencies, build);
 }
 
 function tlsRouteChains(
