@@ -112,3 +112,30 @@ test("a Kubernetes service that comes before another of its host changes what st
   mesh.apply([kubeService("a", { ports })]);
   assert.ok(!listener().includes("a.default.svc.cluster.local\x12"), "by its host still");
 });
+
+test("an endpoint that goes takes its listener along, though another service has the host of its own", () => {
+  const entry = (namespace: string, spec: object): object => ({
+    apiVersion: "networking.istio.io/v1",
+    kind: "ServiceEntry",
+    metadata: { name: "twice", namespace },
+    spec: { hosts: ["twice.example.com"], location: "MESH_INTERNAL", ...spec },
+  });
+  const port = (number: number): object => ({ ports: [{ number, name: "tcp", protocol: "TCP" }] });
+  const workload = objectsOf([
+    {
+      apiVersion: "networking.istio.io/v1",
+      kind: "WorkloadEntry",
+      metadata: { name: "w", namespace: "second" },
+      spec: { address: "10.0.0.1", labels: { app: "w" } },
+    },
+  ]);
+  const services = objectsOf([
+    entry("first", { ...port(80), resolution: "STATIC", endpoints: [{ address: "10.0.0.2" }] }),
+    entry("second", { ...port(90), resolution: "NONE", workloadSelector: { labels: { app: "w" } } }),
+  ]);
+  const mesh = new WorkerMesh([...services, ...workload]);
+  const client = { namespace: "client", ip: "10.0.0.9" };
+  assert.ok(mesh.generate(client, "LDS").has("10.0.0.1_90"));
+  mesh.apply([], workload);
+  assert.ok(!mesh.generate(client, "LDS").has("10.0.0.1_90"));
+});

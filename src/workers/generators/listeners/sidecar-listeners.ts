@@ -74,7 +74,9 @@ interface SortedListeners {
 function sortedListeners(input: GenerateInput, scope: ProxyScope): SortedListeners {
   const { ctx, view } = input;
   const { dnsCapture, unprivilegedPod, statusPort, prometheusPort, idleTimeout } = view.metadata;
-  const headless = scope.services.filter((s) => s.resolution === "passthrough" && s.addresses.length === 0);
+  // Listeners stand for every service that is seen, also for those whose host another one has.
+  const seen = new Set(scope.egress.flatMap((egress) => egress.services));
+  const headless = [...seen].filter((s) => s.resolution === "passthrough" && s.addresses.length === 0);
   const facts = canonicalJson([
     view.istioFilters,
     view.ipFamilies,
