@@ -15,7 +15,21 @@ import { repositoryRoot } from "../support/repository.ts";
 import { listScenarios } from "./golden-scenarios.ts";
 import type { UpstreamOutcome } from "./upstream-run.ts";
 
+/** A patch adds filters after the one that has to be the last. */
+const TERMINAL_FILTER = /must be the last filter in a (http|network) filter chain|^rejected: .*update_rejected$/;
+/** A Wasm module in a file that isn't there. */
+const MISSING_MODULE = /Invalid path: .*\.wasm|^rejected: .*update_rejected$/;
+
 const AT_ONCE = 2;
+
+/** Scenarios whose own configuration asks for what Envoy refuses, from istiod too: what may be said of them. */
+const REFUSED: Readonly<Record<string, RegExp>> = {
+  "envoyfilter/http-filter-class": TERMINAL_FILTER,
+  "envoyfilter/http-filter-insert": TERMINAL_FILTER,
+  "envoyfilter/network-filter-remove-add": TERMINAL_FILTER,
+  "envoyfilter/http-filter-typed-struct": MISSING_MODULE,
+  "extensions/wasm-sources": MISSING_MODULE,
+};
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -43,13 +57,13 @@ async function main(): Promise<number> {
       runInNamespace(
         `mz${process.pid % 100_000}u${lane}`,
         [binary.path, values.delta ? "delta" : "sotw", ...own],
-        (outcome) => {
+        ({ scenario, proxy, problems }) => {
           proxies++;
-          if (outcome.problems.length === 0) return;
+          const expected = REFUSED[scenario];
+          const unexpected = problems.filter((one) => !expected?.test(one));
+          if (unexpected.length === 0) return;
           failed++;
-          console.log(
-            `${outcome.scenario} as ${outcome.proxy}:\n${outcome.problems.map((one) => `    ${one}`).join("\n")}`,
-          );
+          console.log(`${scenario} as ${proxy}:\n${unexpected.map((one) => `    ${one}`).join("\n")}`);
         },
       ),
     ),
