@@ -85,6 +85,7 @@ export const FEATURE_FLAGS: { readonly [K in keyof Features]: FeatureFlag } = {
     "use_remote_address on sidecars' outbound listeners",
   ),
   edsForHeadless: bool("PILOT_ENABLE_EDS_FOR_HEADLESS_SERVICES", false, "EDS clusters for headless services"),
+  multiRootMesh: bool("ISTIO_MULTIROOT_MESH", false, "MeshConfig's further authorities for proxies (PCDS)"),
   routeCollapse: bool("PILOT_ENABLE_ROUTE_COLLAPSE_OPTIMIZATION", true, "join virtual hosts with equal routes"),
   absoluteFqdnVhostDomain: bool(
     "PILOT_ENABLE_ABSOLUTE_FQDN_VHOST_DOMAIN",

@@ -56,6 +56,8 @@ export interface Features {
   readonly sidecarUseRemoteAddress: boolean;
   /** PILOT_ENABLE_EDS_FOR_HEADLESS_SERVICES (false) */
   readonly edsForHeadless: boolean;
+  /** ISTIO_MULTIROOT_MESH (false) */
+  readonly multiRootMesh: boolean;
   /** PILOT_ENABLE_ROUTE_COLLAPSE_OPTIMIZATION (true) */
   readonly routeCollapse: boolean;
   /** PILOT_ENABLE_ABSOLUTE_FQDN_VHOST_DOMAIN (true) */

@@ -8,8 +8,9 @@ import { generateListeners } from "./listeners/listeners.ts";
 import { generateNames } from "./names/name-table.ts";
 import { patchedClusters, patchedListeners, patchedRoutes } from "./patched.ts";
 import { generateRoutes } from "./routes/routes.ts";
+import { generateTrustBundle } from "./trust/trust-bundle.ts";
 
-/** Types that no configuration leads to yet. */
+/** Nothing leads to secrets yet. */
 const nothing: Generator = () => undefined;
 
 export const GENERATORS: Readonly<Record<XdsType, Generator>> = {
@@ -20,5 +21,5 @@ export const GENERATORS: Readonly<Record<XdsType, Generator>> = {
   SDS: nothing,
   ECDS: generateExtensionConfigs,
   NDS: generateNames,
-  PCDS: nothing,
+  PCDS: generateTrustBundle,
 };
