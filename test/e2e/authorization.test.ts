@@ -8,6 +8,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { stringify } from "yaml";
 import { assertConfigurationAccepted } from "../support/envoy.ts";
+import { freePort } from "../support/ports.ts";
 import { assertNothingRejected, type RunningShop, startShop } from "../support/running-shop.ts";
 import { askShop, type ShopAnswer } from "../support/shop-client.ts";
 import { until } from "../support/until.ts";
@@ -81,15 +82,6 @@ async function listen(t: TestContext, server: net.Server): Promise<number> {
     for (const socket of open) socket.destroy();
     await closed;
   });
-  return port;
-}
-
-/** A port that nobody uses. */
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
   return port;
 }
 

@@ -7,9 +7,10 @@ import tls from "node:tls";
 import { type Certificate, certificateAuthority, opensslMissing } from "../support/certificates.ts";
 import { assertConfigurationAccepted, type Mode } from "../support/envoy.ts";
 import { startBackend } from "../support/http-backend.ts";
+import { freePort } from "../support/ports.ts";
 import { assertNothingRejected } from "../support/running-shop.ts";
 import { fileSecret, startSecretServer } from "../support/secret-server.ts";
-import { freePort, object, service, startTrafficMesh } from "../support/traffic-mesh.ts";
+import { object, service, startTrafficMesh } from "../support/traffic-mesh.ts";
 import { until } from "../support/until.ts";
 
 for (const mode of ["sotw", "delta"] as const) test(`gateway TLS (${mode})`, (t) => gatewayTls(t, mode));

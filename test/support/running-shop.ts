@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { type ShopServices, startShopServices } from "../../src/main/demo/shop-services.ts";
+import { closeWith } from "./closers.ts";
 import { type RunningControlPlane, startTestControlPlane } from "./control-plane.ts";
 import { type Mode, startTestEnvoy, type TestEnvoy, testEnvoyBinary, testNode } from "./envoy.ts";
 import { copyShop, type ShopCopy } from "./shop.ts";
@@ -23,25 +24,22 @@ export async function startShop(t: TestContext, mode: Mode, flags = {}): Promise
     t.skip(binary.reason);
     return undefined;
   }
-  const closers: (() => Promise<void> | void)[] = [];
-  t.after(async () => {
-    for (const close of closers.reverse()) await close();
-  });
+  const onEnd = closeWith(t);
   const shop = await copyShop();
-  closers.push(shop.remove);
+  onEnd(shop.remove);
   const services = await startShopServices(shop.sample.workloads, shop.sample.gateway);
-  closers.push(services.close);
+  onEnd(services.close);
   const log: string[] = [];
   const { configDir, meshConfig } = shop.sample;
   const server = await startTestControlPlane({ configDir, meshConfig, flags, log: (line) => void log.push(line) });
-  closers.push(server.close);
+  onEnd(server.close);
   const envoy = await startTestEnvoy({
     binary: binary.path,
     mode,
     node: testNode("router", "127.0.0.1", "shop-gateway-1", "istio-system", { istio: "ingressgateway" }),
     xds: { address: "127.0.0.1", port: Number(server.grpc.split(":")[1]) },
   });
-  closers.push(envoy.stop);
+  onEnd(envoy.stop);
   await until("the page is served", async () => (await askShop(shop.sample, "/productpage")).status === 200);
   return { ...shop, services, server, envoy, log };
 }

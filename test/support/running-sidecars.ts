@@ -4,6 +4,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
+import { closeWith } from "./closers.ts";
 import { type Mode, startTestEnvoy, type TestEnvoy, testEnvoyBinary, testNode } from "./envoy.ts";
 import { createLab, type NetNode, namespacesMissing, PROXY_GROUP } from "./netns.ts";
 import { repositoryRoot } from "./repository.ts";
@@ -66,19 +67,16 @@ export async function startSidecars(
     t.skip(missing ?? "");
     return undefined;
   }
-  const closers: (() => Promise<void> | void)[] = [];
-  t.after(async () => {
-    for (const close of closers.reverse()) await close();
-  });
+  const onEnd = closeWith(t);
   const lab = await createLab(2);
-  closers.push(lab.close);
+  onEnd(lab.close);
   const [clientNode, serverNode] = [lab.nodes[0]!, lab.nodes[1]!];
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mizzen-sidecars-"));
-  closers.push(() => fs.rmSync(folder, { recursive: true, force: true }));
+  onEnd(() => fs.rmSync(folder, { recursive: true, force: true }));
   fs.mkdirSync(path.join(folder, "config"));
   fs.writeFileSync(path.join(folder, "config/mesh.yaml"), meshYaml(clientNode.address, serverNode.address));
   fs.writeFileSync(path.join(folder, "mesh.yaml"), meshConfig);
-  closers.push(await startDiscovery(lab.hub, folder));
+  onEnd(await startDiscovery(lab.hub, folder));
 
   await lab.hub.call("serveHttp", { address: "0.0.0.0", port: 7000, name: "outside" });
   await serverNode.call("serveHttp", { address: "0.0.0.0", port: 8080, name: "echo-v1" });
@@ -95,7 +93,7 @@ export async function startSidecars(
       // The hub is not redirected.
       ask: async (host, port, page) => (await lab.hub.call("get", { host, port, path: page, headers: {} })).body,
     });
-    closers.push(envoy.stop);
+    onEnd(envoy.stop);
     return { node, envoy };
   };
   return {

@@ -1,14 +1,15 @@
 // A gateway Envoy with services of a test's own behind it, whose routing the test writes: what configuration says is seen in answers.
 import fs from "node:fs";
 import http from "node:http";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import { stringify } from "yaml";
+import { closeWith } from "./closers.ts";
 import { type RunningControlPlane, startTestControlPlane } from "./control-plane.ts";
 import { type Mode, startTestEnvoy, type TestEnvoy, testEnvoyBinary, testNode } from "./envoy.ts";
 import type { Backend } from "./http-backend.ts";
+import { freePort } from "./ports.ts";
 import { until } from "./until.ts";
 
 export interface TrafficAnswer {
@@ -57,12 +58,9 @@ export async function startTrafficMesh(
     t.skip(binary.reason);
     return undefined;
   }
-  const closers: (() => Promise<void> | void)[] = [];
-  t.after(async () => {
-    for (const close of closers.reverse()) await close();
-  });
+  const onEnd = closeWith(t);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mizzen-traffic-"));
-  closers.push(() => fs.rmSync(folder, { recursive: true, force: true }));
+  onEnd(() => fs.rmSync(folder, { recursive: true, force: true }));
   const configDir = path.join(folder, "config");
   fs.mkdirSync(configDir);
   const write = (objects: readonly object[]): void => {
@@ -73,7 +71,7 @@ export async function startTrafficMesh(
   const port = await freePort();
   fs.writeFileSync(path.join(configDir, "gateway.yaml"), stringify(gateway(port)));
   const server = await startTestControlPlane({ configDir });
-  closers.push(server.close);
+  onEnd(server.close);
   // Not the address of the services: what is known there would be taken for the gateway's.
   const node = testNode("router", "127.0.0.9", "edge-1", "istio-system", { app: "edge" });
   const envoy = await startTestEnvoy({
@@ -83,7 +81,7 @@ export async function startTrafficMesh(
     xds: { address: "127.0.0.1", port: Number(server.grpc.split(":")[1]) },
     ...(secrets ? { clusters: [{ name: "sds-grpc", address: "127.0.0.1", port: secrets }] } : {}),
   });
-  closers.push(envoy.stop);
+  onEnd(envoy.stop);
 
   const ask = (host: string, asked: Ask = {}): Promise<TrafficAnswer> => send(port, host, asked);
   let revision = 0;
@@ -153,15 +151,6 @@ export function service(
       return { address: "127.0.0.1", ports: { http: backend.port }, ...place };
     }),
   });
-}
-
-/** A port that nobody uses. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }
 
 function send(
