@@ -1,6 +1,8 @@
 // Random proxies and mesh settings, and the names that proxies ask for in the meshes of worker-arbitraries.ts.
 import fc from "fast-check";
 import type { MeshSettings } from "../../src/shared/model/mesh.ts";
+import type { XdsType } from "../../src/shared/xds-types.ts";
+import { EXTENSION } from "./patch-arbitraries.ts";
 import { HOSTS, labels, locality, NAMESPACES } from "./worker-arbitraries.ts";
 import { meshSettings, type ProxySpec } from "./worker-mesh.ts";
 
@@ -20,6 +22,8 @@ const IMAGE = fc.constantFrom(
   { UNPRIVILEGED_POD: "true", REQUESTED_NETWORK_VIEW: "n1" },
   { ENVOY_STATUS_PORT: "80", ENVOY_PROMETHEUS_PORT: "9000" },
   { HTTP_PROXY_PORT: "15080", STATIC_LABELS: { app: "a" } },
+  { GENERATOR: "grpc" },
+  { GENERATOR: "grpc", DNS_CAPTURE: "true" },
 );
 
 /** Any proxy, also ones in namespaces that have nothing of their own. */
@@ -42,6 +46,9 @@ export const proxySpec: fc.Arbitrary<ProxySpec> = fc
     metadata: { ...network, ...(images.includes(0) ? a : {}), ...(images.includes(1) ? b : {}) },
   }));
 
+/** Any Envoy. */
+export const envoySpec: fc.Arbitrary<ProxySpec> = proxySpec.filter(({ metadata }) => metadata?.GENERATOR !== "grpc");
+
 /** MeshNetworks: most meshes have one network. */
 const networks: fc.Arbitrary<MeshSettings["networks"]> = fc.constantFrom<MeshSettings["networks"]>(
   {},
@@ -56,15 +63,46 @@ const networks: fc.Arbitrary<MeshSettings["networks"]> = fc.constantFrom<MeshSet
 );
 
 /** What sidecars and routers may ask for by name in these meshes. */
-export const EDS_NAMES: readonly string[] = HOSTS.flatMap((h) =>
+const EDS_NAMES: readonly string[] = HOSTS.flatMap((h) =>
   [80, 443, 9000, 7000].flatMap((p) =>
     ["", "v1", "v2"].flatMap((subset) => [`outbound|${p}|${subset}|${h}`, `outbound_.${p}_.${subset}_.${h}`]),
   ),
 );
-export const RDS_NAMES: readonly string[] = [
+const RDS_NAMES: readonly string[] = [
   ...["80", "443", "7000", "9000", "http_proxy", "http.80", "https.443.https.one.default"],
   ...HOSTS.flatMap((h) => [`${h}:80`, `${h}:7000`]),
 ];
+
+/** What gRPC's own clients and servers may ask for by name. */
+const GRPC_NAMES = {
+  CDS: EDS_NAMES.filter((name) => name.includes("|")),
+  LDS: [
+    ...["a:80", "a.default:80", "[2001:db8::1]:80", "nobody:1"],
+    ...HOSTS.flatMap((h) => [80, 7000, 9000].map((port) => `${h}:${port}`)),
+    ...[80, 8080, 9000].map((port) => `xds.istio.io/grpc/lds/inbound/0.0.0.0:${port}`),
+  ],
+  RDS: HOSTS.flatMap((h) => [80, 7000, 9000].map((port) => `outbound|${port}||${h}`)),
+} as const;
+
+/** What a proxy may ask for: types, with names where they are asked for by name. */
+export function subscriptions({ metadata }: ProxySpec): readonly (readonly [XdsType, readonly string[] | null])[] {
+  if (metadata?.GENERATOR === "grpc") {
+    return [
+      ["CDS", GRPC_NAMES.CDS],
+      ["EDS", GRPC_NAMES.CDS],
+      ["LDS", GRPC_NAMES.LDS],
+      ["RDS", GRPC_NAMES.RDS],
+    ];
+  }
+  return [
+    ["CDS", null],
+    ["EDS", EDS_NAMES],
+    ["LDS", null],
+    ["RDS", RDS_NAMES],
+    ["NDS", null],
+    ["ECDS", [EXTENSION, "extensions.istio.io/trafficextension/default.one"]],
+  ];
+}
 
 /** Providers of telemetry, whose services come and go. */
 const TELEMETRY = `

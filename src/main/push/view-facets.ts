@@ -66,15 +66,19 @@ export interface Relevance {
 export function facetsOf(planned: PlannedView, type: XdsType, relevance: Relevance, hash: Hash): MadeFacet[] {
   const { view } = planned;
   const whole: MadeFacet = { ref: planned, proxy: view, shared: false };
-  if (view.type !== "sidecar" || view.generator !== "envoy") return [whole];
+  if (view.type !== "sidecar") return [whole];
+  // gRPC's clients ask for all by name: nothing is cut into parts for them.
+  const byName = view.generator === "grpc";
   switch (type) {
     case "EDS":
       return [made(endpointsFacet(view, relevance), hash)];
     case "RDS":
       return [made(routesFacet(view, relevance), hash)];
     case "CDS":
+      if (byName) return [made(clustersFacet(view, relevance), hash)];
       return [...sliced(made(clustersFacet(view, relevance), hash, "shared"), relevance), { ...whole, part: "own" }];
     case "LDS":
+      if (byName) return [whole];
       return [made(listenersFacet(view, relevance), hash, "shared"), { ...whole, part: "own" }];
     default:
       return [whole];

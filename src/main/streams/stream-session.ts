@@ -150,8 +150,9 @@ export class StreamSession implements QueueJob, ProxyStream {
   private deliver(work: Work | undefined): void | Promise<void> {
     if (!work || !this.isOpen()) return this.delivered();
     const out = this.compare(work.answered);
-    // Envoy takes up a changed cluster only when its endpoints come again.
-    const follow = takeFollowing(out, this.watches.get("EDS"));
+    // Envoy takes up a changed cluster only when its endpoints come again; gRPC's clients keep what they have.
+    const follows = this.identity.generator === "envoy";
+    const follow = follows ? takeFollowing(out, this.watches.get("EDS")) : undefined;
     const following = follow ? this.fetch(work.snapshot, work.view, [follow]) : NOTHING;
     return after(following, (answered) => {
       if (answered.length > 0) out.push(...this.compare(answered));

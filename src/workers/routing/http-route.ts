@@ -8,6 +8,7 @@ import type {
   Networking_HTTPRetry,
   Networking_HTTPRoute,
 } from "../../shared/gen/istio.js";
+import type { GeneratorKind } from "../../shared/model/proxy.ts";
 import type { ServiceRecord } from "../../shared/model/service.ts";
 import { parseSubsetKey, subsetKey } from "../../shared/names/cluster-name.ts";
 import { parseDuration, struct, ZERO_DURATION } from "../encode/values.ts";
@@ -29,6 +30,8 @@ export interface RouteContext extends MatchContext {
   readonly defaultRetries: Networking_HTTPRetry | undefined;
   /** True for a gateway whose server ends TLS. */
   readonly isTls: boolean;
+  /** What reads the routes. gRPC's own clients refuse all of them for one that has what they don't know. */
+  readonly reader: GeneratorKind;
 }
 
 /** The routes of a VirtualService that can match here; nothing after a route that takes everything. */
@@ -64,15 +67,23 @@ function translate(
   };
   if (name) out.name = name;
   if (match?.statPrefix) out.statPrefix = match.statPrefix;
-  if (http.redirect) out.redirect = redirectAction(http.redirect, ctx);
+  const forGrpc = ctx.reader === "grpc";
+  // Their calls of such routes fail either way.
+  if (forGrpc && !sendsAnything(http)) out.nonForwardingAction = {};
+  else if (http.redirect) out.redirect = redirectAction(http.redirect, ctx);
   else if (http.directResponse) out.directResponse = directResponse(http.directResponse);
   else out.route = routeAction(http, out, hostRewrite, ctx);
   out.decorator = { operation: operation(out, vs.name, ctx.port) };
   const filters: Record<string, ReturnType<typeof faultConfig>> = {};
   if (http.fault) filters["envoy.filters.http.fault"] = faultConfig(http.fault);
-  if (http.corsPolicy) filters["envoy.filters.http.cors"] = corsConfig(http.corsPolicy);
+  if (http.corsPolicy && !forGrpc) filters["envoy.filters.http.cors"] = corsConfig(http.corsPolicy);
   if (Object.keys(filters).length > 0) out.typedPerFilterConfig = filters;
   return out;
+}
+
+/** True for a route to destinations, of which one at least gets requests. */
+function sendsAnything({ redirect, directResponse, route = [] }: Networking_HTTPRoute): boolean {
+  return !redirect && !directResponse && (route.length === 1 || route.some(({ weight = 0 }) => weight > 0));
 }
 
 /** The path by which Istio's metadata names a VirtualService. */
@@ -106,7 +117,10 @@ function routeAction(
     d.destination ? ctx.hashPolicies(d.destination, destinationPort(d.destination, ctx)) : [],
   );
   const timeout = parseDuration(http.timeout) ?? ZERO_DURATION;
-  const action: RouteAction = { timeout, maxGrpcTimeout: timeout };
+  // gRPC's clients read only the field that replaces it (A31).
+  const limit =
+    ctx.reader === "grpc" ? { maxStreamDuration: { maxStreamDuration: timeout } } : { maxGrpcTimeout: timeout };
+  const action: RouteAction = { timeout, ...limit };
   // Of several destinations only some may hash: then a retry is free to go anywhere.
   const hashed = destinations.length === 1 && hashPolicy.length > 0;
   const retries = retryPolicy(http.retries ?? ctx.defaultRetries, hashed);

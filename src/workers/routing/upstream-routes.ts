@@ -10,7 +10,8 @@ type Route = envoy.config.route.v3.IRoute;
  * replaces it. The input, which may be shared, stays as it is.
  */
 export function virtualHostFor(view: ProxyView, host: VirtualHost): VirtualHost {
-  return view.istioFilters ? host : { ...host, routes: (host.routes ?? []).map(replaced) };
+  // gRPC's clients don't read it.
+  return view.istioFilters || view.generator === "grpc" ? host : { ...host, routes: (host.routes ?? []).map(replaced) };
 }
 
 /**

@@ -14,6 +14,7 @@ import { keyString } from "../../../src/shared/model/config.ts";
 import type { MeshObject } from "../../../src/shared/model/delta.ts";
 import type { MeshSettings } from "../../../src/shared/model/mesh.ts";
 import type { ProxyIdentity } from "../../../src/shared/model/proxy.ts";
+import type { ResourceWant } from "../../../src/shared/model/resource.ts";
 import type { XdsType } from "../../../src/shared/xds-types.ts";
 import { EXTENSION, patches } from "../../support/patch-arbitraries.ts";
 import {
@@ -30,11 +31,17 @@ import {
 
 const log = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 
-function proxy(type: "sidecar" | "router", ip: string, namespace: string, labels: object): ProxyIdentity {
+function proxy(
+  type: "sidecar" | "router",
+  ip: string,
+  namespace: string,
+  labels: object,
+  metadata: object = {},
+): ProxyIdentity {
   return identityOf({
     id: `${type}~${ip}~p.${namespace}~${namespace}.svc.cluster.local`,
     cluster: "p",
-    metadata: { LABELS: labels, ISTIO_VERSION: "1.32.0", NAMESPACE: namespace, NETWORK: "n1" },
+    metadata: { LABELS: labels, ISTIO_VERSION: "1.32.0", NAMESPACE: namespace, NETWORK: "n1", ...metadata },
     locality: { region: "", zone: "", subZone: "" },
     extensions: null,
     userAgentName: "envoy",
@@ -45,6 +52,16 @@ const PROXIES = [
   proxy("sidecar", "10.0.0.1", "default", { app: "a" }),
   proxy("sidecar", "10.0.0.2", "other", { app: "b" }),
   proxy("router", "10.0.0.3", "default", { istio: "ingressgateway" }),
+  proxy("sidecar", "10.0.0.1", "default", { app: "a" }, { GENERATOR: "grpc" }),
+];
+
+/** What the gRPC client and server asks for. */
+const GRPC_CLUSTERS = ["a", "b"].flatMap((n) => ["", "s"].map((subset) => `outbound|80|${subset}|${n}.example.com`));
+const GRPC_WANTS: readonly ResourceWant[] = [
+  { type: "CDS", names: GRPC_CLUSTERS },
+  { type: "EDS", names: GRPC_CLUSTERS },
+  { type: "LDS", names: ["a.example.com:80", "b.example.com:80", "xds.istio.io/grpc/lds/inbound/0.0.0.0:80"] },
+  { type: "RDS", names: ["outbound|80||a.example.com", "outbound|80||b.example.com"] },
 ];
 
 const name = fc.constantFrom("a", "b");
@@ -332,6 +349,16 @@ class Pipeline {
           out[`${identity.id}/${identity.type} ${type} ${n}`] = hashes[i]!;
         });
       };
+      if (identity.generator === "grpc") {
+        for (const { type, resources } of await this.provider.fetch(snapshot, view, GRPC_WANTS)) {
+          note(
+            type,
+            resources.map((r) => `by name ${r.name}`),
+            resources.map((r) => r.hash),
+          );
+        }
+        continue;
+      }
       const whole = await this.provider.fetch(snapshot, view, [
         { type: "CDS", names: null },
         { type: "LDS", names: null },

@@ -8,7 +8,7 @@ import type { Json } from "../../support/worker-json.ts";
 import { decoded, edsNames, routeNames } from "../../support/worker-json.ts";
 import { WorkerMesh } from "../../support/worker-mesh.ts";
 import { meshObjects } from "../../support/worker-objects.ts";
-import { proxySpec, settings } from "../../support/worker-proxies.ts";
+import { envoySpec, proxySpec, settings } from "../../support/worker-proxies.ts";
 
 /** MIZZEN_TEST_RUNS=3000 looks harder. */
 const RUNS = Number(process.env.MIZZEN_TEST_RUNS ?? 150);
@@ -52,7 +52,7 @@ function assertWeights(value: unknown): void {
 
 test("listeners have each match and each address once", () => {
   fc.assert(
-    fc.property(meshObjects, settings, proxySpec, (objects, config, spec) => {
+    fc.property(meshObjects, settings, envoySpec, (objects, config, spec) => {
       const mesh = new WorkerMesh(objects.flat(), config);
       const listeners = show(mesh, "LDS", spec);
       const addresses = Object.values(listeners).map((l) => JSON.stringify(l.address));

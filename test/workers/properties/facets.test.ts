@@ -2,22 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { EXTENSION } from "../../support/patch-arbitraries.ts";
 import { generateFor, objectsOf, type ProxySpec, type Resources, WorkerMesh } from "../../support/worker-mesh.ts";
 import { BASE, meshObjects } from "../../support/worker-objects.ts";
-import { EDS_NAMES, proxySpec, RDS_NAMES, settings } from "../../support/worker-proxies.ts";
+import { proxySpec, settings, subscriptions } from "../../support/worker-proxies.ts";
 
 /** MIZZEN_TEST_RUNS=3000 looks harder. */
 const RUNS = Number(process.env.MIZZEN_TEST_RUNS ?? 150);
-
-const TYPES = [
-  ["CDS", null],
-  ["EDS", EDS_NAMES],
-  ["LDS", null],
-  ["RDS", RDS_NAMES],
-  ["NDS", null],
-  ["ECDS", [EXTENSION, "extensions.istio.io/trafficextension/default.one"]],
-] as const;
 
 function hex(resources: Resources): Record<string, string> {
   return Object.fromEntries([...resources].map(([name, bytes]) => [name, Buffer.from(bytes).toString("latin1")]));
@@ -27,7 +17,7 @@ function hex(resources: Resources): Record<string, string> {
 function checkSharing(mesh: WorkerMesh, proxies: readonly ProxySpec[]): void {
   for (const spec of proxies) {
     const alone = mesh.isolated();
-    for (const [type, names] of TYPES) {
+    for (const [type, names] of subscriptions(spec)) {
       const shared = mesh.generateByFacets(spec, type, names);
       const own = generateFor(alone, mesh.view(spec), type, names).resources;
       const what = `${type} of ${JSON.stringify(spec)}`;

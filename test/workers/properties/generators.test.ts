@@ -6,7 +6,7 @@ import { DOCUMENTS } from "../../support/worker-arbitraries.ts";
 import { decoded, edsNames, routeNames } from "../../support/worker-json.ts";
 import { generateFor, WorkerMesh } from "../../support/worker-mesh.ts";
 import { meshObjects, validObjects } from "../../support/worker-objects.ts";
-import { EDS_NAMES, proxySpec, RDS_NAMES, settings } from "../../support/worker-proxies.ts";
+import { proxySpec, settings, subscriptions } from "../../support/worker-proxies.ts";
 
 /** MIZZEN_TEST_RUNS=3000 looks harder. */
 const RUNS = Number(process.env.MIZZEN_TEST_RUNS ?? 100);
@@ -54,12 +54,7 @@ test("the same input gives the same bytes", () => {
       const mesh = new WorkerMesh(objects.flat());
       const again = new WorkerMesh(objects.flat());
       for (const object of new Set(objects.flat())) again.apply([object]);
-      for (const [type, names] of [
-        ["CDS", null],
-        ["LDS", null],
-        ["EDS", EDS_NAMES],
-        ["RDS", RDS_NAMES],
-      ] as const) {
+      for (const [type, names] of subscriptions(spec)) {
         const once = generateFor(mesh.isolated(), mesh.view(spec), type, names).resources;
         assert.deepEqual(generateFor(mesh.isolated(), mesh.view(spec), type, names).resources, once);
         assert.deepEqual(again.generate(spec, type, names), once);

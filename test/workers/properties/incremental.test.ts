@@ -2,23 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { EXTENSION } from "../../support/patch-arbitraries.ts";
 import { kubeService } from "../../support/registry.ts";
 import { generateFor, meshSettings, objectsOf, type ProxySpec, WorkerMesh } from "../../support/worker-mesh.ts";
 import { BASE, meshObjects } from "../../support/worker-objects.ts";
-import { EDS_NAMES, proxySpec, RDS_NAMES, settings } from "../../support/worker-proxies.ts";
+import { proxySpec, settings, subscriptions } from "../../support/worker-proxies.ts";
 
 /** MIZZEN_TEST_RUNS=3000 looks harder. */
 const RUNS = Number(process.env.MIZZEN_TEST_RUNS ?? 100);
-
-const TYPES = [
-  ["CDS", null],
-  ["EDS", EDS_NAMES],
-  ["LDS", null],
-  ["RDS", RDS_NAMES],
-  ["NDS", null],
-  ["ECDS", [EXTENSION, "extensions.istio.io/trafficextension/default.one"]],
-] as const;
 
 /** What one step does: changes, removals, new settings; and whether anybody asks for something after it. */
 const steps = fc.array(
@@ -38,7 +28,7 @@ const steps = fc.array(
 );
 
 function look(mesh: WorkerMesh, proxies: readonly ProxySpec[]): void {
-  for (const spec of proxies) for (const [type, names] of TYPES) mesh.generate(spec, type, names);
+  for (const spec of proxies) for (const [type, names] of subscriptions(spec)) mesh.generate(spec, type, names);
 }
 
 test("incremental is as from scratch", () => {
@@ -53,7 +43,7 @@ test("incremental is as from scratch", () => {
         if (asked) look(mesh, proxies);
       }
       for (const spec of proxies) {
-        for (const [type, names] of TYPES) {
+        for (const [type, names] of subscriptions(spec)) {
           const fresh = generateFor(mesh.isolated(), mesh.view(spec), type, names).resources;
           assert.deepEqual(mesh.generate(spec, type, names), fresh, `${type} of ${JSON.stringify(spec)}`);
         }

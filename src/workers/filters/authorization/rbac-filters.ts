@@ -39,6 +39,11 @@ const DRY_RUN = "istio.io/dry-run";
 /** What Go's strconv.ParseBool takes for true, as istiod does. */
 const TRUE = /^(1|t|T|TRUE|true|True)$/;
 
+/** True for a policy that is evaluated and not enforced. */
+export function isDryRun({ meta }: AuthorizationPolicy): boolean {
+  return TRUE.test(meta.annotations[DRY_RUN] ?? "");
+}
+
 /** By what the tracing tags and statistics of dry-run policies are known. */
 const DRY_RUN_STATS: Readonly<Record<RbacAction, string>> = {
   ALLOW: "istio_dry_run_allow_",
@@ -61,7 +66,7 @@ export function localFilters(
   return ORDER.flatMap(([asked, action]): NamedFilter[] => {
     const own = policies.filter((policy) => (policy.spec.action ?? "ALLOW") === asked);
     if (own.length === 0) return [];
-    const dry = own.filter((policy) => TRUE.test(policy.meta.annotations[DRY_RUN] ?? ""));
+    const dry = own.filter(isDryRun);
     const enforced = own.filter((policy) => !dry.includes(policy));
     const of = (some: readonly AuthorizationPolicy[]): RbacRules => rbacRules(some, { action, layer, trustDomains });
     return [

@@ -24,6 +24,8 @@ export interface RulesOptions {
   readonly trustDomains: readonly string[];
   /** Before each policy's name. */
   readonly prefix?: string;
+  /** What names a rule of a policy instead of Istio's usual way. */
+  readonly nameOf?: (policy: AuthorizationPolicy["meta"], rule: number) => string;
 }
 
 /** The rules of some policies of one action. A policy without rules matches nothing, which for ALLOW denies everything. */
@@ -31,7 +33,7 @@ export function rbacRules(policies: readonly AuthorizationPolicy[], options: Rul
   const made: Record<string, RbacPolicy> = {};
   for (const { meta, spec } of policies) {
     const nameOf = (rule: number): string =>
-      `${options.prefix ?? ""}ns[${meta.namespace}]-policy[${meta.name}]-rule[${rule}]`;
+      options.nameOf?.(meta, rule) ?? `${options.prefix ?? ""}ns[${meta.namespace}]-policy[${meta.name}]-rule[${rule}]`;
     const rules = spec.rules ?? [];
     if (rules.length === 0) made[nameOf(0)] = NEVER;
     rules.forEach((rule, i) => {

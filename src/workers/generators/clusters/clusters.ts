@@ -1,4 +1,4 @@
-// CDS: all clusters of a view. Worker threads.
+// CDS: all clusters of a view, or those that a gRPC client names. Worker threads.
 import { envoy } from "../../../shared/gen/envoy.js";
 import type { ServiceRecord } from "../../../shared/model/service.ts";
 import { sliceOf } from "../../../shared/names/host-slice.ts";
@@ -12,6 +12,7 @@ import type { GenerateInput, Generator } from "../generator.ts";
 import type { Cluster } from "./cluster-base.ts";
 import { clusterViewKeys } from "./cluster-view.ts";
 import { passedOnServices, routedHosts } from "./gateway-services.ts";
+import { grpcClusters } from "./grpc-clusters.ts";
 import { blackHoleCluster, inboundCluster, inboundPassthroughCluster, passthroughCluster } from "./inbound.ts";
 import { outboundClusters } from "./outbound.ts";
 import { unknownHostsCluster } from "./unknown-hosts.ts";
@@ -23,6 +24,10 @@ const fragments = new Fragments<EncodedParts>();
 
 export const generateClusters: Generator = (input, sink) => {
   const scope = proxyScope(input.ctx, input.view);
+  if (input.view.generator === "grpc") {
+    grpcClusters(input, scope, sink);
+    return;
+  }
   const seen = new Set<string>();
   const add = (cluster: Cluster): void => {
     if (seen.has(cluster.name!)) return;

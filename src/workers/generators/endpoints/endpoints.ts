@@ -1,4 +1,5 @@
 // EDS: the endpoints of the clusters that a proxy asks for by name. Worker threads.
+import { isIP } from "node:net";
 import { canonicalJson } from "../../../shared/canonical-json.ts";
 import { envoy } from "../../../shared/gen/envoy.js";
 import type { ProxyView } from "../../../shared/model/view.ts";
@@ -52,7 +53,9 @@ function assignment(name: string, { ctx, view }: GenerateInput, scope: ProxyScop
     const reached = networks ? acrossNetworks(groups, networks, network, options) : groups;
     // A router that passes TLS on can't tell whether it is mesh mTLS: only servers that ask for that are behind it.
     const used = isSniName(name) ? withMtls(reached, options) : reached;
-    const endpoints = localEndpoints(used, options, setting, policy, view);
+    const reachable = view.generator === "grpc" ? withAddresses(used) : used;
+    if (reachable.length === 0) return empty();
+    const endpoints = localEndpoints(reachable, options, setting, policy, view);
     return sink.encode(name, ClusterLoadAssignment, { clusterName: name, endpoints });
   });
 }
@@ -64,13 +67,20 @@ function withMtls(groups: readonly LocalityGroup[], options: LbEndpointOptions):
   }));
 }
 
+/** gRPC's clients refuse all endpoints of a cluster for one that is a host name or a Unix socket. */
+function withAddresses(groups: readonly LocalityGroup[]): LocalityGroup[] {
+  return groups
+    .map(({ locality, records }) => ({ locality, records: records.filter((ep) => isIP(ep.addresses[0] ?? "") !== 0) }))
+    .filter(({ records }) => records.length > 0);
+}
+
 const localityKeys = new WeakMap<ProxyView, string>();
 
 function localityKey(view: ProxyView): string {
   let key = localityKeys.get(view);
   if (key === undefined) {
     const { network, clusterId, requestedNetworkView } = view.metadata;
-    key = canonicalJson([view.locality, network, clusterId, requestedNetworkView]);
+    key = canonicalJson([view.generator, view.locality, network, clusterId, requestedNetworkView]);
     localityKeys.set(view, key);
   }
   return key;

@@ -160,6 +160,7 @@ function routeContext(
     },
     defaultRetries: ctx.mesh.mesh.defaultHttpRetryPolicy,
     isTls: endsTls(server.server),
+    reader: "envoy",
   };
 }
 

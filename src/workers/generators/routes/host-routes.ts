@@ -123,7 +123,8 @@ function routesOf(
     const known = scope.byHostname.get(host);
     dependencies.push(services.get(host), known && scope.destinationRule(known));
   }
-  return virtualServiceFragments.get(vs, `${port}|${clientTraits(vs, view)}`, dependencies, () =>
+  const key = `${view.generator}|${port}|${clientTraits(vs, view)}`;
+  return virtualServiceFragments.get(vs, key, dependencies, () =>
     httpRoutes(vs, {
       port,
       gateways: new Set([MESH_GATEWAY]),
@@ -142,6 +143,7 @@ function routesOf(
       },
       defaultRetries: ctx.mesh.mesh.defaultHttpRetryPolicy,
       isTls: false,
+      reader: view.generator,
     }),
   );
 }

@@ -6,10 +6,11 @@ import { SidecarRoutes } from "./sidecar-routes.ts";
 
 export const generateRoutes: Generator = (input, sink) => {
   const scope = proxyScope(input.ctx, input.view);
-  if (input.view.type === "sidecar") {
+  const forGrpc = input.view.generator === "grpc";
+  if (forGrpc || input.view.type === "sidecar") {
     const routes = new SidecarRoutes(input, scope);
     for (const name of input.names ?? []) {
-      const config = routes.config(name);
+      const config = forGrpc ? routes.grpcConfig(name) : routes.config(name);
       if (config) sink.addBytes(name, config);
     }
     return;

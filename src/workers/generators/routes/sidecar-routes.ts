@@ -1,32 +1,23 @@
 // The route configurations of a sidecar's outbound listeners, joined from serialized virtual hosts. Worker threads.
 import { envoy } from "../../../shared/gen/envoy.js";
-import type { ServiceRecord } from "../../../shared/model/service.ts";
 import type { ProxyView } from "../../../shared/model/view.ts";
+import { parseSubsetKey } from "../../../shared/names/cluster-name.ts";
 import { Fragments } from "../../encode/fragments.ts";
 import { joinRepeated } from "../../encode/join.ts";
 import { statefulSession } from "../../filters/stateful-session.ts";
 import { catchAllVirtualHost, type VirtualHost } from "../../routing/default-routes.ts";
-import { bracketed, hostDomains } from "../../routing/domains.ts";
 import { routeConfiguration } from "../../routing/route-configuration.ts";
 import { virtualHostFor } from "../../routing/upstream-routes.ts";
 import type { EgressScope } from "../../scope/egress-hosts.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
-import { serviceAddresses } from "../../scope/service-address.ts";
 import type { GenerateInput } from "../generator.ts";
-import { type HostRoutes, hostRoutesAt } from "./host-routes.ts";
+import { hostRoutesAt } from "./host-routes.ts";
+import { type NamedHost, namedHosts } from "./named-hosts.ts";
 
 const { RouteConfiguration, VirtualHost: VirtualHostCodec } = envoy.config.route.v3;
 
 /** Number of RouteConfiguration.virtual_hosts. */
 const VIRTUAL_HOSTS = 2;
-
-/** A virtual host, whose bytes are made when they are asked for. */
-interface NamedHost {
-  readonly name: string;
-  readonly domains: readonly string[];
-  readonly source: HostRoutes;
-  readonly service: ServiceRecord | undefined;
-}
 
 /** The route configurations of one view in one snapshot, of which those on the same port share their work. */
 export class SidecarRoutes {
@@ -55,6 +46,20 @@ export class SidecarRoutes {
     return this.join(name, [own ? this.encoded(own, ["*"]) : catchAll]);
   }
 
+  /**
+   * The serialized configuration that a gRPC client asks for by a cluster's name, `outbound|80||host`: all hosts of the port, as
+   * for a listener that they share. Undefined where the host has no such port.
+   */
+  grpcConfig(name: string): Uint8Array | undefined {
+    const key = parseSubsetKey(name);
+    if (key?.direction !== "outbound" || key.subset !== "") return undefined;
+    const service = this.scope.byHostname.get(key.hostname);
+    if (!service?.ports.some((p) => p.port === key.port)) return undefined;
+    const hosts = this.hostsAt(name, key.port).filter((host) => host.source.port === key.port);
+    const encoded = hosts.map((host) => this.encoded(host, host.domains));
+    return joinRepeated(RouteConfiguration, { name }, VIRTUAL_HOSTS, encoded);
+  }
+
   private hostsAt(name: string, port: number): readonly NamedHost[] {
     const key = port === 0 ? name : String(port);
     let hosts = this.byPort.get(key);
@@ -63,7 +68,9 @@ export class SidecarRoutes {
       // Clients of a proxy name the port that they mean.
       const all = port === 0 || egress?.port?.protocol === "HTTP_PROXY";
       const routes = egress ? hostRoutesAt(all ? 0 : port, this.input, this.scope, egress) : [];
-      hosts = namedHosts(routes, all, this.input);
+      // gRPC's clients look for what they were told to call, with the port.
+      const ports = this.input.view.generator === "grpc" ? "both" : all ? "only" : "none";
+      hosts = namedHosts(routes, ports, this.input);
       this.byPort.set(key, hosts);
     }
     return hosts;
@@ -76,7 +83,7 @@ export class SidecarRoutes {
   private encoded(host: NamedHost, domains: readonly string[]): Uint8Array {
     const { ctx, view } = this.input;
     const { routes } = host.source;
-    const key = `${host.name} ${domains.join()} ${view.istioFilters}`;
+    const key = `${host.name} ${domains.join()} ${view.generator} ${view.istioFilters}`;
     return hostFragments.get(routes, key, [host.service, ctx.mesh], () => {
       const sessions = statefulSession(ctx, host.service);
       const message: VirtualHost = {
@@ -117,54 +124,4 @@ function parseRouteName(name: string): { hostname: string; port: number } | unde
 /** The egress listener on the port or Unix socket, else the one for every port. */
 function egressFor({ egress }: ProxyScope, name: string, port: number): EgressScope | undefined {
   return egress.find((e) => !e.port || (e.port.port === port && (port !== 0 || e.bind === name)));
-}
-
-interface HostNames {
-  readonly full: readonly string[];
-  readonly short: readonly string[];
-  readonly addresses: readonly string[];
-}
-
-const nameFragments = new Fragments<HostNames>();
-
-function namesOf(service: ServiceRecord, { ctx, view }: GenerateInput): HostNames {
-  const key = `${view.dnsDomain} ${view.metadata.dnsCapture} ${view.ipFamilies.ipv4} ${view.ipFamilies.ipv6}`;
-  return nameFragments.get(service, key, [ctx.mesh], () => ({
-    ...hostDomains(service.hostname, view.dnsDomain, { absolute: ctx.mesh.features.absoluteFqdnVhostDomain }),
-    addresses: serviceAddresses(service, view).map(bracketed),
-  }));
-}
-
-/** Virtual hosts with each domain once: the first that asks for one has it. `ports`: domains name the port. */
-function namedHosts(all: readonly HostRoutes[], ports: boolean, input: GenerateInput): NamedHost[] {
-  const known = new Set<string>();
-  for (const r of all) for (const service of r.services) known.add(service.hostname);
-  const names = new Set<string>();
-  const taken = new Set<string>();
-  const out: NamedHost[] = [];
-  const add = (hostname: string, source: HostRoutes, service: ServiceRecord | undefined): void => {
-    const name = `${bracketed(hostname)}:${source.port}`;
-    if (names.has(name)) return;
-    names.add(name);
-    const { full, short, addresses } = service
-      ? namesOf(service, input)
-      : { full: [bracketed(hostname)], short: [], addresses: [] };
-    const domains: string[] = [];
-    const take = (name: string): void => {
-      const domain = ports ? `${name}:${source.port}` : name;
-      if (taken.has(domain)) return;
-      taken.add(domain);
-      domains.push(domain);
-    };
-    for (const domain of full) take(domain);
-    // A short name gives way to a host that is really called so.
-    for (const domain of short) if (!known.has(domain)) take(domain);
-    for (const address of addresses) take(address);
-    if (domains.length > 0) out.push({ name, domains, source, service });
-  };
-  for (const r of all) {
-    for (const host of r.hosts) add(host, r, undefined);
-    for (const service of r.services) add(service.hostname, r, service);
-  }
-  return out;
 }

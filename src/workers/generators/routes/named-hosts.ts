@@ -1,0 +1,74 @@
+// The names of a sidecar's virtual hosts, and the domains under which each is found. Worker threads.
+import type { ServiceRecord } from "../../../shared/model/service.ts";
+import { Fragments } from "../../encode/fragments.ts";
+import { bracketed, hostDomains } from "../../routing/domains.ts";
+import { serviceAddresses } from "../../scope/service-address.ts";
+import type { GenerateInput } from "../generator.ts";
+import type { HostRoutes } from "./host-routes.ts";
+
+/** A virtual host, whose bytes are made when they are asked for. */
+export interface NamedHost {
+  readonly name: string;
+  readonly domains: readonly string[];
+  readonly source: HostRoutes;
+  readonly service: ServiceRecord | undefined;
+}
+
+/** Whether requests name the port with the host: never, always, or as they like. */
+export type PortsInDomains = "none" | "only" | "both";
+
+function withPort(name: string, port: number, ports: PortsInDomains): readonly string[] {
+  if (ports === "none") return [name];
+  return ports === "only" ? [`${name}:${port}`] : [name, `${name}:${port}`];
+}
+
+interface HostNames {
+  readonly full: readonly string[];
+  readonly short: readonly string[];
+  readonly addresses: readonly string[];
+}
+
+const nameFragments = new Fragments<HostNames>();
+
+function namesOf(service: ServiceRecord, { ctx, view }: GenerateInput): HostNames {
+  const key = `${view.dnsDomain} ${view.metadata.dnsCapture} ${view.ipFamilies.ipv4} ${view.ipFamilies.ipv6}`;
+  return nameFragments.get(service, key, [ctx.mesh], () => ({
+    ...hostDomains(service.hostname, view.dnsDomain, { absolute: ctx.mesh.features.absoluteFqdnVhostDomain }),
+    addresses: serviceAddresses(service, view).map(bracketed),
+  }));
+}
+
+/** Virtual hosts with each domain once: the first that asks for one has it. */
+export function namedHosts(all: readonly HostRoutes[], ports: PortsInDomains, input: GenerateInput): NamedHost[] {
+  const known = new Set<string>();
+  for (const r of all) for (const service of r.services) known.add(service.hostname);
+  const names = new Set<string>();
+  const taken = new Set<string>();
+  const out: NamedHost[] = [];
+  const add = (hostname: string, source: HostRoutes, service: ServiceRecord | undefined): void => {
+    const name = `${bracketed(hostname)}:${source.port}`;
+    if (names.has(name)) return;
+    names.add(name);
+    const { full, short, addresses } = service
+      ? namesOf(service, input)
+      : { full: [bracketed(hostname)], short: [], addresses: [] };
+    const domains: string[] = [];
+    const take = (name: string): void => {
+      for (const domain of withPort(name, source.port, ports)) {
+        if (taken.has(domain)) continue;
+        taken.add(domain);
+        domains.push(domain);
+      }
+    };
+    for (const domain of full) take(domain);
+    // A short name gives way to a host that is really called so.
+    for (const domain of short) if (!known.has(domain)) take(domain);
+    for (const address of addresses) take(address);
+    if (domains.length > 0) out.push({ name, domains, source, service });
+  };
+  for (const r of all) {
+    for (const host of r.hosts) add(host, r, undefined);
+    for (const service of r.services) add(service.hostname, r, service);
+  }
+  return out;
+}
