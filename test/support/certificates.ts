@@ -19,8 +19,14 @@ export function opensslMissing(): string | undefined {
   }
 }
 
-/** An authority in a folder; `sign` gives a certificate for a host name. */
-export function certificateAuthority(folder: string): { readonly cert: string; sign(host: string): Certificate } {
+export interface Authority {
+  readonly cert: string;
+  /** A certificate for a host, or one for whatever else `alternative` names, such as `URI:spiffe://…`. */
+  sign(name: string, alternative?: string): Certificate;
+}
+
+/** An authority in a folder. */
+export function certificateAuthority(folder: string): Authority {
   const file = (name: string): string => path.join(folder, name);
   const openssl = (...args: readonly string[]): void => {
     execFileSync("openssl", args, { stdio: ["ignore", "ignore", "pipe"] });
@@ -30,11 +36,11 @@ export function certificateAuthority(folder: string): { readonly cert: string; s
   openssl("req", "-x509", ...newKey, "-subj", "/CN=test authority", "-days", "2", "-keyout", ca.key, "-out", ca.cert);
   return {
     cert: ca.cert,
-    sign(host) {
-      const own = { cert: file(`${host}.pem`), key: file(`${host}.key`) };
-      const [request, extensions] = [file(`${host}.csr`), file(`${host}.ext`)];
-      fs.writeFileSync(extensions, `subjectAltName=DNS:${host}\n`);
-      openssl("req", "-new", ...newKey, "-subj", `/CN=${host}`, "-keyout", own.key, "-out", request);
+    sign(name, alternative = `DNS:${name}`) {
+      const own = { cert: file(`${name}.pem`), key: file(`${name}.key`) };
+      const [request, extensions] = [file(`${name}.csr`), file(`${name}.ext`)];
+      fs.writeFileSync(extensions, `subjectAltName=${alternative}\n`);
+      openssl("req", "-new", ...newKey, "-subj", `/CN=${name}`, "-keyout", own.key, "-out", request);
       const signing = ["-CA", ca.cert, "-CAkey", ca.key, "-CAcreateserial", "-days", "2", "-extfile", extensions];
       openssl("x509", "-req", "-in", request, ...signing, "-out", own.cert);
       return own;
