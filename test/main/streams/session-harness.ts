@@ -90,7 +90,7 @@ export class ProxyDouble {
   private readonly last = new Map<XdsType, DecodedResponse>();
   private readonly names = new Map<XdsType, readonly string[]>();
 
-  constructor(mesh: FakeMesh, variant: StreamVariant, diary = new Diary(), id = "a.default") {
+  constructor(mesh: FakeMesh, variant: StreamVariant, diary = new Diary(), id = "a.default", metadata = {}) {
     this.mesh = mesh;
     this.diary = diary;
     this.queue = new PushQueue({
@@ -106,7 +106,7 @@ export class ProxyDouble {
     const identity = identityOf({
       id: `sidecar~10.0.0.1~${id}~default.svc.cluster.local`,
       cluster: "a",
-      metadata: {},
+      metadata,
       locality: { region: "", zone: "", subZone: "" },
       extensions: null,
       userAgentName: "envoy",
