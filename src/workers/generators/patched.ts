@@ -17,7 +17,8 @@ type MakePatcher = (set: PatchSet, input: GenerateInput, generator: Generator) =
 /** A generator whose resources are patched. Those of views without patches cost nothing more. */
 function patched(generator: Generator, make: MakePatcher): Generator {
   return (input, sink) => {
-    const set = selectedPatches(input.ctx, input.view);
+    // Patches are written for Envoys: as with istiod, gRPC's clients get none.
+    const set = input.view.generator === "grpc" ? undefined : selectedPatches(input.ctx, input.view);
     const patcher = set && make(set, input, generator);
     if (!set || !patcher) {
       generator(input, sink);

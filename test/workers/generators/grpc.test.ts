@@ -188,6 +188,23 @@ test("an Envoy's routes are not those of a gRPC client that asked before", () =>
   });
 });
 
+test("patches of EnvoyFilters are for Envoys", () => {
+  const configPatches = [
+    { applyTo: "CLUSTER", patch: { operation: "MERGE", value: { alt_stat_name: "patched" } } },
+    { applyTo: "LISTENER", patch: { operation: "MERGE", value: { traffic_direction: "INBOUND" } } },
+    { applyTo: "VIRTUAL_HOST", patch: { operation: "REMOVE" } },
+  ];
+  const names = [
+    ["CDS", CLUSTER],
+    ["LDS", "a.example.com:80"],
+    ["RDS", CLUSTER],
+  ] as const;
+  const filter = { ...doc("EnvoyFilter", "f", { configPatches }), apiVersion: "networking.istio.io/v1alpha3" };
+  const [plain, patched] = [meshOf([host("a")]), meshOf([host("a"), filter])];
+  for (const [type, name] of names) assert.deepEqual(one(patched, type, name), one(plain, type, name), type);
+  assert.equal(show(patched, "CDS")[CLUSTER]?.altStatName, "patched");
+});
+
 /** A server on port 8080 behind `a.example.com`, with what protects it. */
 function serverListener(labels: Readonly<Record<string, string>>, ...policies: readonly object[]): Json | undefined {
   return one(serverMesh(labels, policies), "LDS", SERVER);
