@@ -325,8 +325,8 @@ export class StreamSession implements QueueJob, ProxyStream {
       this.wake();
       return;
     }
-    // A proxy that begins waits for its clusters by itself.
-    if (type === "CDS" && o.watch.sent) {
+    // A proxy that begins waits for its clusters by itself, and gRPC's clients always do.
+    if (type === "CDS" && o.watch.sent && this.identity.generator === "envoy") {
       this.gate.clustersSent(newClusters(o.difference.sole, o.watch.held));
     }
     if ((type === "LDS" || type === "RDS") && this.gate.isClosed) {

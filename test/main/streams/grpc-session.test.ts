@@ -79,3 +79,11 @@ test("after a reconnection types may be asked for in any order", async () => {
   client.sotw("LDS", { names: ["a:80"] });
   assert.deepEqual((await client.takenAndAcked()).sort(), ["CDS a", "EDS a", "LDS a:80", "RDS a"]);
 });
+
+test("listeners and routes don't wait for endpoints that the client hasn't asked for yet", async () => {
+  const { client } = await start();
+  client.sotw("CDS", { names: ["a", "b"], nonce: "1", versionInfo: "test/1" });
+  assert.deepEqual(await client.takenAndAcked(), ["CDS a b"]);
+  client.sotw("RDS", { names: ["a", "b"], nonce: "1", versionInfo: "test/1" });
+  assert.deepEqual(await client.taken(), ["RDS b"]);
+});
