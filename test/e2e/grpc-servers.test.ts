@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { certificateAuthority, opensslMissing } from "../support/certificates.ts";
-import { echoService, freePort, shopObject, startGrpcMesh } from "../support/grpc-mesh.ts";
+import { echoService, shopObject, startGrpcMesh } from "../support/grpc-mesh.ts";
 import {
   type Caller,
   findGrpcPython,
@@ -10,6 +10,7 @@ import {
   startCaller,
   startPythonServer,
 } from "../support/grpc-peers.ts";
+import { freePort } from "../support/ports.ts";
 import { until } from "../support/until.ts";
 
 const TARGET = "xds:///echo.shop.svc.cluster.local:7070";

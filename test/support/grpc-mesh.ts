@@ -1,7 +1,5 @@
 // A mesh of gRPC servers without proxies, on free ports of loopback, whose configuration the test writes.
 import fs from "node:fs";
-import type { AddressInfo } from "node:net";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
@@ -114,16 +112,4 @@ export function echoService(name: string, endpoints: readonly EchoEndpoint[]): o
       ...(serviceAccount ? { serviceAccount } : {}),
     })),
   });
-}
-
-/** A port of an address that is free now. */
-export async function freePort(address: string): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, address, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }
