@@ -18,10 +18,13 @@ export const ZERO_DURATION: DurationMessage = { seconds: 0, nanos: 0 };
 /** Longest duration that protobuf's rules allow to become Go's: about 292 years, in whole seconds. */
 export const MAX_DURATION: DurationMessage = { seconds: 9_223_372_035, nanos: 0 };
 
-/** A duration of milliseconds. */
+/** A duration of milliseconds, to the nanosecond; of one below zero both parts are. */
 export function durationMs(ms: number): DurationMessage {
   const seconds = Math.trunc(ms / 1000);
-  return { seconds, nanos: Math.round((ms - seconds * 1000) * 1e6) };
+  const nanos = Math.round((ms - seconds * 1000) * 1e6);
+  // What is rounded may be a whole second, which protobuf doesn't take as nanos.
+  if (Math.abs(nanos) < 1e9) return { seconds, nanos };
+  return { seconds: seconds + Math.sign(nanos), nanos: 0 };
 }
 
 /** A duration in proto3-JSON form, such as "1.5s"; undefined for absent ones. */

@@ -72,6 +72,9 @@ test("durations", () => {
   }
   assert.deepEqual(durationMs(1500), { seconds: 1, nanos: 500_000_000 });
   assert.deepEqual(durationMs(0.5), { seconds: 0, nanos: 500_000 });
+  // A second is never told in nanos, of which protobuf takes fewer.
+  assert.deepEqual(durationMs(1999.9999999), { seconds: 2, nanos: 0 });
+  assert.deepEqual(durationMs(-1999.9999999), { seconds: -2, nanos: 0 });
   for (const text of [undefined, "", "1", "1m", "s", ".5s"]) assert.equal(parseDuration(text), undefined);
 });
 
