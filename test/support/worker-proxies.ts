@@ -24,6 +24,7 @@ const IMAGE = fc.constantFrom(
   { HTTP_PROXY_PORT: "15080", STATIC_LABELS: { app: "a" } },
   { GENERATOR: "grpc" },
   { GENERATOR: "grpc", DNS_CAPTURE: "true" },
+  { PROXY_CONFIG: { proxyHeaders: { preserveHttp1HeaderCase: true, attemptCount: { disabled: true } } } },
 );
 
 /** Any proxy, also ones in namespaces that have nothing of their own. */

@@ -1,6 +1,7 @@
 // Facets of a view: what is left of it when only one type is generated. Far fewer than views, so that proxies of different
 // workloads share routes and endpoints. Main thread, pure.
 import { canonicalJson } from "../../shared/canonical-json.ts";
+import type { Mesh_ProxyConfig, Mesh_ProxyConfig_ProxyHeaders } from "../../shared/gen/istio.js";
 import { viewId } from "../../shared/ids.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { TypePart, WantPart } from "../../shared/model/resource.ts";
@@ -121,7 +122,11 @@ function routesFacet(view: ProxyView, relevance: Relevance): ProxyView {
     dnsDomain: view.dnsDomain,
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,
-    metadata: { ...NO_METADATA, dnsCapture: view.metadata.dnsCapture },
+    metadata: {
+      ...NO_METADATA,
+      dnsCapture: view.metadata.dnsCapture,
+      proxyConfig: headerSettings(view, ["attemptCount", "xForwardedHost"]),
+    },
     patches: relevance.patches.shared(view, "RDS"),
   };
 }
@@ -136,9 +141,30 @@ function clustersFacet(view: ProxyView, relevance: Relevance): ProxyView {
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,
     locality: relevance.clusterLocality ? view.locality : NO_LOCALITY,
-    metadata: { ...NO_METADATA, ...tls, network, clusterId, requestedNetworkView, hbone },
+    metadata: {
+      ...NO_METADATA,
+      ...tls,
+      network,
+      clusterId,
+      requestedNetworkView,
+      hbone,
+      proxyConfig: headerSettings(view, ["preserveHttp1HeaderCase"]),
+    },
     patches: relevance.patches.shared(view, "CDS"),
   };
+}
+
+/** What the node's own settings say about these headers; null where it brings none, and the mesh's hold. */
+function headerSettings(
+  { metadata: { proxyConfig } }: ProxyView,
+  names: readonly (keyof Mesh_ProxyConfig_ProxyHeaders)[],
+): ViewMetadata["proxyConfig"] {
+  if (proxyConfig === null) return null;
+  const given = (proxyConfig as Mesh_ProxyConfig).proxyHeaders ?? {};
+  const proxyHeaders = Object.fromEntries(
+    names.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
+  );
+  return Object.keys(proxyHeaders).length > 0 ? { proxyHeaders } : {};
 }
 
 /** Of listeners without HTTP: what has HTTP names the workload in its traces. */

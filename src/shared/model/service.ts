@@ -136,6 +136,11 @@ export function isAutoDetected(protocol: Protocol): boolean {
   return protocol === "Unsupported";
 }
 
+/** True where requests may come: what is HTTP, and what may turn out to be. */
+export function mayBeHttp(protocol: Protocol): boolean {
+  return isHttp(protocol) || isAutoDetected(protocol);
+}
+
 /** The protocol that a `protocol` field or appProtocol names; anything else is detected at run time. */
 export function parseProtocol(text: string): Protocol {
   switch (text.toLowerCase()) {

@@ -68,7 +68,9 @@ export function connectionManager(ctx: PushContext, view: ProxyView, options: Co
     if (internal) manager.internalAddressConfig = internal;
   }
   const config = proxyConfigOf(ctx, view);
-  Object.assign(manager, connectionSettings(config, manager), proxyHeaders(config, manager));
+  const settings = config.connectionSettings ?? ctx.mesh.mesh.defaultConfig?.connectionSettings;
+  Object.assign(manager, connectionSettings(settings, view.type, manager));
+  Object.assign(manager, proxyHeaders(config, manager, options.direction));
   const idle = parseDuration(view.metadata.idleTimeout);
   if (idle) manager.commonHttpProtocolOptions = { ...manager.commonHttpProtocolOptions, idleTimeout: idle };
   if (features.http10 || view.metadata.http10) {

@@ -1,10 +1,11 @@
 // Limits and timeouts of HTTP connections that a proxy's settings ask for. Worker threads, pure.
 // https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig (connectionSettings)
-import type { Mesh_ProxyConfig, Mesh_ProxyConfig_ConnectionSettings } from "../../shared/gen/istio.js";
+import type { Mesh_ProxyConfig_ConnectionSettings } from "../../shared/gen/istio.js";
+import type { NodeType } from "../../shared/model/proxy.ts";
 import { parseDuration } from "../encode/values.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
 
-/** What the profile of proxies at the edge stands for: Envoy's advice for them. */
+/** What the profile of proxies at the edge stands for, at gateways only: Envoy's advice for them. */
 // https://www.envoyproxy.io/docs/envoy/latest/configuration/best_practices/edge
 const EDGE: Mesh_ProxyConfig_ConnectionSettings = {
   httpIdleTimeout: "3600s",
@@ -33,10 +34,13 @@ const ESCAPED_SLASHES: Readonly<Record<string, number>> = {
 };
 
 /** Fields of a connection manager: single settings before those of the profile. `own` has what the manager says already. */
-export function connectionSettings(config: Mesh_ProxyConfig, own: ConnectionManager): ConnectionManager {
-  const asked = config.connectionSettings;
+export function connectionSettings(
+  asked: Mesh_ProxyConfig_ConnectionSettings | undefined,
+  type: NodeType,
+  own: ConnectionManager,
+): ConnectionManager {
   if (!asked) return {};
-  const s = asked.profile === "EDGE" ? { ...EDGE, ...asked } : asked;
+  const s = asked.profile === "EDGE" && type === "router" ? { ...EDGE, ...asked } : asked;
   const idleTimeout = parseDuration(s.httpIdleTimeout);
   const maxConnectionDuration = parseDuration(s.httpMaxConnectionDuration);
   const maxStreamDuration = parseDuration(s.httpMaxStreamDuration);
@@ -74,8 +78,7 @@ export function connectionSettings(config: Mesh_ProxyConfig, own: ConnectionMana
 }
 
 /** Bytes that a gateway's listener buffers for a connection; undefined: Envoy's default. */
-export function listenerBufferLimit(config: Mesh_ProxyConfig): number | undefined {
-  const s = config.connectionSettings;
+export function listenerBufferLimit(s: Mesh_ProxyConfig_ConnectionSettings | undefined): number | undefined {
   return s?.listenerPerConnectionBufferLimitBytes ?? (s?.profile === "EDGE" ? EDGE_BUFFER_BYTES : undefined);
 }
 

@@ -4,9 +4,15 @@ import type { ProxyView } from "../../shared/model/view.ts";
 import type { PushContext } from "../context/push-context.ts";
 import { any } from "../encode/values.ts";
 import type { AnyFilter, PhaseFilters } from "./extensions.ts";
-import { INBOUND_PEER_METADATA, type NamedFilter, OUTBOUND_PEER_METADATA } from "./peer-metadata.ts";
+import {
+  IN_MESH_PEER_METADATA,
+  INBOUND_PEER_METADATA,
+  type NamedFilter,
+  OUTBOUND_PEER_METADATA,
+} from "./peer-metadata.ts";
 import type { HttpPolicies } from "./security-policies.ts";
 import { STATEFUL_SESSION } from "./stateful-session.ts";
+import { proxyConfigOf } from "./telemetry/tracing.ts";
 
 const { HTTPFault } = envoy.extensions.filters.http.fault.v3;
 const { Cors } = envoy.extensions.filters.http.cors.v3;
@@ -28,6 +34,12 @@ export const CORS: NamedFilter = {
 export const ROUTER: NamedFilter = {
   name: "envoy.filters.http.router",
   typedConfig: any("envoy.extensions.filters.http.router.v3.Router", Router, {}),
+};
+
+/** Without headers of Envoy's own in requests and responses, such as x-envoy-upstream-service-time. */
+const SILENT_ROUTER: NamedFilter = {
+  name: "envoy.filters.http.router",
+  typedConfig: any("envoy.extensions.filters.http.router.v3.Router", Router, { suppressEnvoyHeaders: true }),
 };
 
 /** Marks gRPC requests, which telemetry reads. */
@@ -70,6 +82,8 @@ export interface HttpFilterOptions {
   readonly extensions?: PhaseFilters | undefined;
   /** Filters that find the host of a request, after the fault and CORS filters. */
   readonly resolvers?: readonly NamedFilter[];
+  /** True where the mesh's setting may keep metadata from servers outside of it. */
+  readonly metadataInMesh?: boolean;
   /** Metrics filters, before the router. */
   readonly stats?: readonly NamedFilter[];
 }
@@ -77,9 +91,12 @@ export interface HttpFilterOptions {
 /** The list that ends in the router. */
 export function httpFilters(ctx: PushContext, view: ProxyView, options: HttpFilterOptions): AnyFilter[] {
   const { features } = ctx.mesh;
+  const headers = proxyConfigOf(ctx, view).proxyHeaders;
   const out: AnyFilter[] = [];
   if (view.istioFilters && features.metadataExchange) {
-    out.push(options.direction === "inbound" ? INBOUND_PEER_METADATA : OUTBOUND_PEER_METADATA);
+    const inMesh = options.metadataInMesh && headers?.metadataExchangeHeaders?.mode === "IN_MESH";
+    const outbound = inMesh ? IN_MESH_PEER_METADATA : OUTBOUND_PEER_METADATA;
+    out.push(options.direction === "inbound" ? INBOUND_PEER_METADATA : outbound);
   }
   const { policies, extensions } = options;
   if (policies) out.push(...policies.custom);
@@ -93,6 +110,6 @@ export function httpFilters(ctx: PushContext, view: ProxyView, options: HttpFilt
   if (view.istioFilters && features.alpnFilter && options.direction !== "inbound") out.push(ALPN);
   out.push(FAULT, CORS, ...(options.resolvers ?? []));
   if (features.persistentSessionFilter && options.direction !== "inbound") out.push(STATEFUL_SESSION);
-  out.push(...(options.stats ?? []), ROUTER);
+  out.push(...(options.stats ?? []), headers?.envoyDebugHeaders?.disabled ? SILENT_ROUTER : ROUTER);
   return out;
 }

@@ -54,3 +54,12 @@ export const OUTBOUND_PEER_METADATA: NamedFilter = {
     upstream_propagation: [{ istio_headers: {} }],
   }),
 };
+
+/** The same, but for servers outside of the mesh. */
+export const IN_MESH_PEER_METADATA: NamedFilter = {
+  name: "istio.metadata_exchange",
+  typedConfig: typedStruct(PEER_METADATA, {
+    upstream_discovery: [{ istio_headers: {} }, { workload_discovery: {} }],
+    upstream_propagation: [{ istio_headers: { skip_external_clusters: true } }],
+  }),
+};

@@ -77,6 +77,5 @@ export function catchAllVirtualHost(policy: OutboundPolicy, egressProxy: string)
           : { route: { cluster, timeout: ZERO_DURATION, maxGrpcTimeout: ZERO_DURATION } }),
       },
     ],
-    includeRequestAttemptCount: true,
   };
 }

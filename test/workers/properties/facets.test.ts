@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { generateFor, objectsOf, type ProxySpec, type Resources, WorkerMesh } from "../../support/worker-mesh.ts";
+import {
+  generateFor,
+  meshSettings,
+  objectsOf,
+  type ProxySpec,
+  type Resources,
+  WorkerMesh,
+} from "../../support/worker-mesh.ts";
 import { BASE, meshObjects } from "../../support/worker-objects.ts";
 import { proxySpec, settings, subscriptions } from "../../support/worker-proxies.ts";
 
@@ -120,12 +127,22 @@ test("what shared clusters and listeners read of the node's metadata is kept in 
     { IDLE_TIMEOUT: "30s" },
     { OUTBOUND_LISTENER_EXACT_BALANCE: "true" },
     { ENABLE_HBONE: "true" },
+    { PROXY_CONFIG: {} },
+    { PROXY_CONFIG: { proxyHeaders: { preserveHttp1HeaderCase: true } } },
+    { PROXY_CONFIG: { proxyHeaders: { attemptCount: { disabled: true } } } },
+    { PROXY_CONFIG: { proxyHeaders: { xForwardedHost: { enabled: true } } } },
     { TLS_CLIENT_CERT_CHAIN: "/c.pem", TLS_CLIENT_KEY: "/k.pem", TLS_CLIENT_ROOT_CERT: "/r.pem" },
   ];
-  checkSharing(
-    new WorkerMesh(objectsOf([...documents, listener])),
-    metadata.map((m) => ({ metadata: m })),
-  );
+  // The mesh's own settings count where a node brings none at all.
+  for (const config of [
+    "",
+    "defaultConfig: {proxyHeaders: {preserveHttp1HeaderCase: true, attemptCount: {disabled: true}}}",
+  ]) {
+    checkSharing(
+      new WorkerMesh(objectsOf([...documents, listener]), meshSettings(config)),
+      metadata.map((m) => ({ metadata: m })),
+    );
+  }
 });
 
 test("a distribution leaves hosts without a locality out only for clients that have one", () => {

@@ -2,7 +2,7 @@
 // https://istio.io/latest/docs/tasks/observability/distributed-tracing/
 import type { envoy } from "../../../shared/gen/envoy.js";
 import type { Mesh_ProxyConfig } from "../../../shared/gen/istio.js";
-import type { ProxyView } from "../../../shared/model/view.ts";
+import type { ProxyView, ViewMetadata } from "../../../shared/model/view.ts";
 import { PairMemo } from "../../../shared/pair-memo.ts";
 import type { PushContext } from "../../context/push-context.ts";
 import { workloadTelemetry } from "../../scope/workload-telemetry.ts";
@@ -29,7 +29,10 @@ const NOT_TRACED: RequestTracing = { tracing: undefined, useRequestId: true, pro
 const known = new PairMemo<PushContext, ProxyView, Map<Mode, RequestTracing>>();
 
 /** The proxy's own settings: those that its node brings, else the mesh's. */
-export function proxyConfigOf(ctx: PushContext, view: ProxyView): Mesh_ProxyConfig {
+export function proxyConfigOf(
+  ctx: PushContext,
+  view: { readonly metadata: Pick<ViewMetadata, "proxyConfig"> },
+): Mesh_ProxyConfig {
   return (view.metadata.proxyConfig as Mesh_ProxyConfig | null) ?? ctx.mesh.mesh.defaultConfig ?? {};
 }
 

@@ -3,6 +3,7 @@ import { envoy } from "../../../shared/gen/envoy.js";
 import type { ServiceRecord } from "../../../shared/model/service.ts";
 import type { PushContext } from "../../context/push-context.ts";
 import { any, type DurationMessage, durationMs, parseDuration, struct } from "../../encode/values.ts";
+import { AS_WRITTEN } from "../../filters/proxy-headers.ts";
 
 export type Cluster = envoy.config.cluster.v3.ICluster;
 export type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.IHttpProtocolOptions;
@@ -54,6 +55,17 @@ export function protocolOptions(options: HttpProtocolOptions): NonNullable<Clust
 /** A connection pool that speaks whatever the client spoke. */
 export function downstreamProtocol(): HttpProtocolOptions {
   return { useDownstreamProtocolConfig: { httpProtocolOptions: {}, http2ProtocolOptions: {} } };
+}
+
+/** The options with the names of HTTP/1.1's headers written as they came, where that is what the pool speaks. */
+export function withHeaderCase(options: HttpProtocolOptions): HttpProtocolOptions {
+  const { explicitHttpConfig: only, useDownstreamProtocolConfig: any } = options;
+  if (only?.httpProtocolOptions) {
+    return { ...options, explicitHttpConfig: { httpProtocolOptions: { ...only.httpProtocolOptions, ...AS_WRITTEN } } };
+  }
+  if (!any?.httpProtocolOptions) return options;
+  const httpProtocolOptions = { ...any.httpProtocolOptions, ...AS_WRITTEN };
+  return { ...options, useDownstreamProtocolConfig: { ...any, httpProtocolOptions } };
 }
 
 /** The mesh's connect timeout, 10 s by default. */

@@ -2,6 +2,7 @@
 import { canonicalJson } from "../../../shared/canonical-json.ts";
 import type { ProxyView, ViewMetadata } from "../../../shared/model/view.ts";
 import type { PushContext } from "../../context/push-context.ts";
+import { keepsHeaderCase } from "../../filters/proxy-headers.ts";
 
 /** Nothing else of a view may change an outbound cluster. */
 export interface ClusterView extends Pick<ProxyView, "type" | "istioFilters" | "ipFamilies" | "locality" | "labels"> {
@@ -14,6 +15,7 @@ export interface ClusterView extends Pick<ProxyView, "type" | "istioFilters" | "
     | "clusterId"
     | "requestedNetworkView"
     | "hbone"
+    | "proxyConfig"
   >;
 }
 
@@ -36,7 +38,7 @@ export function clusterViewKeys(view: ProxyView): ClusterViewKeys {
   let known = keys.get(view);
   if (!known) {
     const { tlsClientCertChain, tlsClientKey, tlsClientRootCert } = view.metadata;
-    const { network, clusterId, requestedNetworkView, hbone } = view.metadata;
+    const { network, clusterId, requestedNetworkView, hbone, proxyConfig } = view.metadata;
     const eds = canonicalJson([
       view.type,
       view.istioFilters,
@@ -45,6 +47,8 @@ export function clusterViewKeys(view: ProxyView): ClusterViewKeys {
       tlsClientKey,
       tlsClientRootCert,
       hbone,
+      // Null where the mesh's own settings hold.
+      proxyConfig && keepsHeaderCase(proxyConfig),
     ]);
     const held = canonicalJson([eds, view.locality, view.labels, network, clusterId, requestedNetworkView]);
     known = { eds, held };

@@ -5,6 +5,7 @@ import type {
   Networking_ConnectionPoolSettings,
   Networking_ConnectionPoolSettings_TCPSettings_TcpKeepalive,
   Networking_OutlierDetection,
+  Networking_TrafficPolicy_RetryBudget,
 } from "../../../shared/gen/istio.js";
 import { durationToMs, parseDuration, wrap } from "../../encode/values.ts";
 import { type Cluster, type HttpProtocolOptions, UNLIMITED } from "./cluster-base.ts";
@@ -59,6 +60,34 @@ export function applyKeepalive(
       keepaliveInterval: wrap(seconds(keepalive.interval) || undefined),
     },
   };
+}
+
+/** What istiod fills in where a budget leaves it out; the share is Envoy's percentage, so that these are 0.2 %. */
+const RETRY_PERCENT = 0.2;
+const RETRY_CONCURRENCY = 3;
+
+/** How many of the requests under way may be retries. Envoy's interval is its own: there is no field for it. */
+export function applyRetryBudget(cluster: Cluster, budget: Networking_TrafficPolicy_RetryBudget | undefined): void {
+  if (!budget) return;
+  const threshold = {
+    ...cluster.circuitBreakers?.thresholds?.[0],
+    retryBudget: {
+      budgetPercent: { value: budget.percent ?? RETRY_PERCENT },
+      minRetryConcurrency: { value: budget.minRetryConcurrency || RETRY_CONCURRENCY },
+    },
+  };
+  cluster.circuitBreakers = { thresholds: [threshold] };
+}
+
+/** Pings on HTTP/2 connections, by which one that is dead is found out. */
+export function http2KeepAlive(
+  http: Networking_ConnectionPoolSettings["http"] | undefined,
+): Pick<envoy.config.core.v3.IHttp2ProtocolOptions, "connectionKeepalive"> {
+  const asked = http?.http2KeepAlive;
+  if (!asked) return {};
+  const interval = parseDuration(asked.interval);
+  const timeout = parseDuration(asked.timeout);
+  return { connectionKeepalive: { ...(interval ? { interval } : {}), ...(timeout ? { timeout } : {}) } };
 }
 
 /** Ejection of hosts that fail. Istio never ejects by success rate. */

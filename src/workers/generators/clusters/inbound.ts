@@ -1,10 +1,12 @@
 // Clusters towards the application beside a sidecar, and those that pass traffic on as it came. Worker threads.
 import type { envoy } from "../../../shared/gen/envoy.js";
-import { isHttp2, type ServiceRecord, type ServiceTarget } from "../../../shared/model/service.ts";
+import { isHttp2, mayBeHttp, type ServiceRecord, type ServiceTarget } from "../../../shared/model/service.ts";
 import { MAX_DURATION } from "../../encode/values.ts";
 import { envoyAddress } from "../../endpoints/lb-endpoint.ts";
 import { TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { keepsHeaderCase } from "../../filters/proxy-headers.ts";
 import { inboundStatName } from "../../filters/stat-name.ts";
+import { proxyConfigOf } from "../../filters/telemetry/tracing.ts";
 import { type DestinationRule, destinationRuleFor } from "../../scope/destination-rules.ts";
 import type { InboundPort } from "../../scope/inbound-ports.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
@@ -23,8 +25,9 @@ import {
   rulePath,
   STATIC,
   statName,
+  withHeaderCase,
 } from "./cluster-base.ts";
-import { applyConnectionPool, applyKeepalive } from "./connection-pool.ts";
+import { applyConnectionPool, applyKeepalive, applyRetryBudget } from "./connection-pool.ts";
 
 /** Sources of what a sidecar sends to its own application: rules of iptables let these through. */
 const PASSTHROUGH_V4 = "127.0.0.6";
@@ -53,7 +56,7 @@ export function inboundPassthroughCluster(input: GenerateInput): Cluster {
   return { ...originalDestination(input, "InboundPassthroughCluster"), upstreamBindConfig: bindConfig(input, true) };
 }
 
-function originalDestination({ ctx }: GenerateInput, name: string): Cluster {
+function originalDestination({ ctx, view }: GenerateInput, name: string): Cluster {
   const options: HttpProtocolOptions = {
     ...downstreamProtocol(),
     commonHttpProtocolOptions: { idleTimeout: { seconds: PASSTHROUGH_IDLE_SECONDS, nanos: 0 } },
@@ -66,7 +69,9 @@ function originalDestination({ ctx }: GenerateInput, name: string): Cluster {
     lbPolicy: CLUSTER_PROVIDED,
     connectTimeout: connectTimeout(ctx.mesh.mesh),
     circuitBreakers: noLimits(ctx),
-    typedExtensionProtocolOptions: protocolOptions(options),
+    typedExtensionProtocolOptions: protocolOptions(
+      keepsHeaderCase(proxyConfigOf(ctx, view)) ? withHeaderCase(options) : options,
+    ),
   };
   applyKeepalive(cluster, ctx.mesh.mesh.tcpKeepalive);
   return cluster;
@@ -117,17 +122,18 @@ export function inboundCluster(input: GenerateInput, scope: ProxyScope, inbound:
     cluster.cleanupInterval = MAX_DURATION;
     cluster.upstreamBindConfig = bindConfig(input);
   }
-  const pool =
-    ingress?.connectionPool ??
-    scope.inboundConnectionPool ??
-    policyFor(rule, undefined, target?.port.port ?? 0).connectionPool;
+  const policy = policyFor(rule, undefined, target?.port.port ?? 0);
+  const pool = ingress?.connectionPool ?? scope.inboundConnectionPool ?? policy.connectionPool;
   const common = applyConnectionPool(cluster, pool, ctx.mesh.mesh.tcpKeepalive);
+  applyRetryBudget(cluster, policy.retryBudget);
   const http = protocolFor(inbound, pool?.http?.useClientProtocol === true);
-  if (http || common) {
-    cluster.typedExtensionProtocolOptions = protocolOptions({
+  const keepsCase = keepsHeaderCase(proxyConfigOf(ctx, input.view)) && mayBeHttp(inbound.port.protocol);
+  if (http || common || keepsCase) {
+    const options = {
       ...(http ?? { explicitHttpConfig: { httpProtocolOptions: {} } }),
       ...(common ? { commonHttpProtocolOptions: common } : {}),
-    });
+    };
+    cluster.typedExtensionProtocolOptions = protocolOptions(keepsCase ? withHeaderCase(options) : options);
   }
   return cluster;
 }

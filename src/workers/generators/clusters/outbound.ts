@@ -2,14 +2,16 @@
 
 import { envoy } from "../../../shared/gen/envoy.js";
 import type { Networking_Subset } from "../../../shared/gen/istio.js";
-import { isHttp2, type ServicePort, type ServiceRecord } from "../../../shared/model/service.ts";
+import { isHttp2, mayBeHttp, type ServicePort, type ServiceRecord } from "../../../shared/model/service.ts";
 import { sniName, subsetKey } from "../../../shared/names/cluster-name.ts";
 import { any, durationMs, parseDuration, ZERO_DURATION } from "../../encode/values.ts";
 import { endpointGroups, endpointOptions, keepsDraining } from "../../endpoints/cluster-endpoints.ts";
 import { localEndpoints } from "../../endpoints/locality-priority.ts";
 import { dnsCache, dnsLookupFamily } from "../../filters/dynamic-forward-proxy.ts";
 import { TCP_METADATA_EXCHANGE } from "../../filters/peer-metadata.ts";
+import { keepsHeaderCase } from "../../filters/proxy-headers.ts";
 import { outboundStatName } from "../../filters/stat-name.ts";
+import { proxyConfigOf } from "../../filters/telemetry/tracing.ts";
 import type { DestinationRule } from "../../scope/destination-rules.ts";
 import { localitySetting, zoneAwareSetting } from "../../scope/locality-setting.ts";
 import { policyFor, type ResolvedPolicy } from "../../scope/traffic-policy.ts";
@@ -29,9 +31,16 @@ import {
   rulePath,
   STRICT_DNS,
   statName,
+  withHeaderCase,
 } from "./cluster-base.ts";
 import type { ClusterInput } from "./cluster-view.ts";
-import { applyConnectionPool, applyOutlierDetection, outlierErrors } from "./connection-pool.ts";
+import {
+  applyConnectionPool,
+  applyOutlierDetection,
+  applyRetryBudget,
+  http2KeepAlive,
+  outlierErrors,
+} from "./connection-pool.ts";
 import { applyLoadBalancer } from "./load-balancer.ts";
 import { applyProxyProtocol } from "./proxy-protocol.ts";
 import { applyTls } from "./upstream-tls.ts";
@@ -119,7 +128,9 @@ function outboundCluster(target: Target): Cluster | undefined {
         ruleHasSelector: !!rule?.selector,
       });
   applyProxyProtocol(cluster, policy.proxyProtocol);
-  setHttpOptions(cluster, http, common, upstream, outlierErrors(policy.outlierDetection));
+  applyRetryBudget(cluster, policy.retryBudget);
+  const kept = keepsHeaderCase(proxyConfigOf(ctx, view)) && mayBeHttp(port.protocol);
+  setHttpOptions(cluster, http, common, upstream, outlierErrors(policy.outlierDetection), kept);
   return cluster;
 }
 
@@ -249,7 +260,7 @@ function http2Options(
   http: NonNullable<ResolvedPolicy["connectionPool"]>["http"],
 ): envoy.config.core.v3.IHttp2ProtocolOptions {
   const streams = http?.maxConcurrentStreams ?? 0;
-  return streams > 0 ? { maxConcurrentStreams: { value: streams } } : {};
+  return { ...(streams > 0 ? { maxConcurrentStreams: { value: streams } } : {}), ...http2KeepAlive(http) };
 }
 
 function setHttpOptions(
@@ -258,11 +269,12 @@ function setHttpOptions(
   common: HttpProtocolOptions["commonHttpProtocolOptions"],
   upstream: HttpProtocolOptions["upstreamHttpProtocolOptions"],
   outlierDetection: HttpProtocolOptions["outlierDetection"],
+  keepsCase: boolean,
 ): void {
-  if (!http && !common && !upstream && !outlierDetection) return;
+  if (!http && !common && !upstream && !outlierDetection && !keepsCase) return;
   const options: HttpProtocolOptions = { ...(http ?? { explicitHttpConfig: { httpProtocolOptions: {} } }) };
   if (common) options.commonHttpProtocolOptions = common;
   if (upstream) options.upstreamHttpProtocolOptions = upstream;
   if (outlierDetection) options.outlierDetection = outlierDetection;
-  cluster.typedExtensionProtocolOptions = protocolOptions(options);
+  cluster.typedExtensionProtocolOptions = protocolOptions(keepsCase ? withHeaderCase(options) : options);
 }

@@ -54,7 +54,7 @@ function listener(input: GenerateInput, own: GatewayListener, chains: FilterChai
   const bind = own.bind || wildcardAddress(view);
   const accessLog = listenerAccessLogs(ctx, view, "gateway");
   const config = proxyConfigOf(ctx, view);
-  const bufferLimit = listenerBufferLimit(config);
+  const bufferLimit = listenerBufferLimit(config.connectionSettings ?? ctx.mesh.mesh.defaultConfig?.connectionSettings);
   const listenerFilters: ListenerFilter[] = [];
   if (config.gatewayTopology?.proxyProtocol) listenerFilters.push(proxyProtocol());
   if (chains.some((chain) => needsTlsInspector(chain) || chain.transportSocket)) listenerFilters.push(tlsInspector());

@@ -9,8 +9,11 @@ import { dnsCache, httpForwardProxy, unknownHostsCache } from "../../filters/dyn
 import { type AnyFilter, httpExtensions, inOrder, networkExtensions } from "../../filters/extensions.ts";
 import { httpFilters } from "../../filters/http-filters.ts";
 import type { NamedFilter } from "../../filters/peer-metadata.ts";
+import { hostHeaders } from "../../filters/proxy-headers.ts";
 import { statsFilters } from "../../filters/telemetry/metrics.ts";
+import { proxyConfigOf } from "../../filters/telemetry/tracing.ts";
 import { catchAllVirtualHost } from "../../routing/default-routes.ts";
+import { withHostHeaders } from "../../routing/host-headers.ts";
 import { routeConfiguration } from "../../routing/route-configuration.ts";
 import { virtualHostFor } from "../../routing/upstream-routes.ts";
 import type { GenerateInput } from "../generator.ts";
@@ -31,6 +34,8 @@ export interface OutboundHttp {
   readonly wildcards: readonly ServiceRecord[];
   /** True where hosts that the mesh doesn't know are resolved, too. */
   readonly resolvesUnknown: boolean;
+  /** True for a listener that applications use as their proxy. */
+  readonly proxies?: boolean;
   readonly extra?: ConnectionManager;
 }
 
@@ -45,7 +50,8 @@ export function outboundHttpChain(input: GenerateInput, http: OutboundHttp): Fil
  */
 export function unknownHostsChain(input: GenerateInput): FilterChain {
   const policy = "ALLOW_ANY_DYNAMIC_DNS";
-  const host = virtualHostFor(input.view, catchAllVirtualHost(policy, ""));
+  const headers = hostHeaders(proxyConfigOf(input.ctx, input.view));
+  const host = virtualHostFor(input.view, withHostHeaders(catchAllVirtualHost(policy, ""), headers));
   const config = routeConfiguration(host.name ?? "", [host]);
   const manager = outboundHttpManager(input, {
     statPrefix: `virtualOutbound_${host.name}`,
@@ -80,6 +86,7 @@ function outboundHttpManager(input: GenerateInput, http: OutboundHttp): NamedFil
       direction: "outbound",
       grpcWeb: http.grpcWeb,
       resolvers: caches.map(httpForwardProxy),
+      metadataInMesh: !http.proxies,
       extensions: httpExtensions(ctx, view, { mode: "CLIENT", port: http.port }),
       stats: statsFilters(ctx, view, "outbound"),
     }),

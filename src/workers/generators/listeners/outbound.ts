@@ -190,6 +190,7 @@ export function httpProxyListener({ ctx, view }: GenerateInput, scope: ProxyScop
     resolvesUnknown: resolvesUnknown(scope),
     grpcWeb: false,
     detects: false,
+    proxies: true,
     wildcards: [],
     // A proxy is asked for whole URLs.
     extra: { httpProtocolOptions: { allowAbsoluteUrl: { value: true } } },

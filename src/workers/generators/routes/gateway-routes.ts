@@ -4,9 +4,12 @@ import type { ProxyView } from "../../../shared/model/view.ts";
 import { hostsMatch, isSubsetOf } from "../../../shared/names/hostname.ts";
 import { Fragments } from "../../encode/fragments.ts";
 import { joinRepeated } from "../../encode/join.ts";
+import { hostHeaders } from "../../filters/proxy-headers.ts";
+import { proxyConfigOf } from "../../filters/telemetry/tracing.ts";
 import type { VirtualHost } from "../../routing/default-routes.ts";
 import { bracketed } from "../../routing/domains.ts";
 import { hashPoliciesOf } from "../../routing/hash-policy.ts";
+import { type HostHeaders, hostHeadersKey, withHostHeaders } from "../../routing/host-headers.ts";
 import { httpRoutes, type Route, type RouteContext } from "../../routing/http-route.ts";
 import { routeConfiguration } from "../../routing/route-configuration.ts";
 import { isCatchAll } from "../../routing/route-match.ts";
@@ -45,7 +48,8 @@ export function gatewayRouteConfig(name: string, input: GenerateInput, scope: Pr
   }
   const all = [...hosts.values()];
   const merged = input.ctx.mesh.features.routeCollapse ? collapse(all) : all;
-  const encoded = merged.map((host) => encodedHost(host, input.view));
+  const headers = hostHeaders(proxyConfigOf(input.ctx, input.view));
+  const encoded = merged.map((host) => encodedHost(host, input.view, headers));
   return joinRepeated(RouteConfiguration, routeConfiguration(name, []), VIRTUAL_HOSTS, encoded);
 }
 
@@ -105,18 +109,21 @@ const hostFragments = new Fragments<Uint8Array>();
 /** Stands for the routes of a host that has none. */
 const NO_ROUTES: readonly Route[] = [];
 
-function encodedHost({ name, domains, requireTls, routes }: ServedHost, view: ProxyView): Uint8Array {
+function encodedHost(
+  { name, domains, requireTls, routes }: ServedHost,
+  view: ProxyView,
+  headers: HostHeaders,
+): Uint8Array {
   const [first = NO_ROUTES, ...others] = routes;
-  const key = `${name} ${domains.join()} ${requireTls} ${view.istioFilters}`;
+  const key = `${name} ${domains.join()} ${requireTls} ${view.istioFilters} ${hostHeadersKey(headers)}`;
   return hostFragments.get(first, key, others, () => {
     const host: VirtualHost = {
       name,
       domains,
       routes: catchAllLast(routes.flat()),
-      includeRequestAttemptCount: true,
       ...(requireTls ? { requireTls } : {}),
     };
-    return VirtualHostCodec.encode(virtualHostFor(view, host)).finish();
+    return VirtualHostCodec.encode(virtualHostFor(view, withHostHeaders(host, headers))).finish();
   });
 }
 

@@ -4,8 +4,11 @@ import type { ProxyView } from "../../../shared/model/view.ts";
 import { parseSubsetKey } from "../../../shared/names/cluster-name.ts";
 import { Fragments } from "../../encode/fragments.ts";
 import { joinRepeated } from "../../encode/join.ts";
+import { hostHeaders } from "../../filters/proxy-headers.ts";
 import { statefulSession } from "../../filters/stateful-session.ts";
+import { proxyConfigOf } from "../../filters/telemetry/tracing.ts";
 import { catchAllVirtualHost, type VirtualHost } from "../../routing/default-routes.ts";
+import { type HostHeaders, hostHeadersKey, withHostHeaders } from "../../routing/host-headers.ts";
 import { routeConfiguration } from "../../routing/route-configuration.ts";
 import { virtualHostFor } from "../../routing/upstream-routes.ts";
 import type { EgressScope } from "../../scope/egress-hosts.ts";
@@ -23,11 +26,13 @@ const VIRTUAL_HOSTS = 2;
 export class SidecarRoutes {
   private readonly input: GenerateInput;
   private readonly scope: ProxyScope;
+  private readonly headers: HostHeaders;
   private readonly byPort = new Map<string, readonly NamedHost[]>();
 
   constructor(input: GenerateInput, scope: ProxyScope) {
     this.input = input;
     this.scope = scope;
+    this.headers = hostHeaders(proxyConfigOf(input.ctx, input.view));
   }
 
   /**
@@ -37,7 +42,7 @@ export class SidecarRoutes {
   config(name: string): Uint8Array | undefined {
     const parsed = parseRouteName(name);
     if (!parsed) return undefined;
-    const catchAll = encodedCatchAll(this.scope, this.input.view);
+    const catchAll = encodedCatchAll(this.scope, this.input.view, this.headers);
     const hosts = this.hostsAt(name, parsed.port);
     if (parsed.hostname === "") {
       return this.join(name, [...hosts.map((h) => this.encoded(h, h.domains)), catchAll]);
@@ -83,17 +88,17 @@ export class SidecarRoutes {
   private encoded(host: NamedHost, domains: readonly string[]): Uint8Array {
     const { ctx, view } = this.input;
     const { routes } = host.source;
-    const key = `${host.name} ${domains.join()} ${view.generator} ${view.istioFilters}`;
+    const { headers } = this;
+    const key = `${host.name} ${domains.join()} ${view.generator} ${view.istioFilters} ${hostHeadersKey(headers)}`;
     return hostFragments.get(routes, key, [host.service, ctx.mesh], () => {
       const sessions = statefulSession(ctx, host.service);
       const message: VirtualHost = {
         name: host.name,
         domains: [...domains],
         routes: [...routes],
-        includeRequestAttemptCount: true,
         ...(sessions ? { typedPerFilterConfig: sessions } : {}),
       };
-      return VirtualHostCodec.encode(virtualHostFor(view, message)).finish();
+      return VirtualHostCodec.encode(virtualHostFor(view, withHostHeaders(message, headers))).finish();
     });
   }
 }
@@ -101,12 +106,12 @@ export class SidecarRoutes {
 const hostFragments = new Fragments<Uint8Array>();
 const catchAlls = new Map<string, Uint8Array>();
 
-function encodedCatchAll(scope: ProxyScope, view: ProxyView): Uint8Array {
+function encodedCatchAll(scope: ProxyScope, view: ProxyView, headers: HostHeaders): Uint8Array {
   const { outboundPolicy, egressProxy } = scope;
-  const key = `${outboundPolicy} ${egressProxy} ${view.istioFilters}`;
+  const key = `${outboundPolicy} ${egressProxy} ${view.istioFilters} ${hostHeadersKey(headers)}`;
   let bytes = catchAlls.get(key);
   if (!bytes) {
-    const host = virtualHostFor(view, catchAllVirtualHost(outboundPolicy, egressProxy));
+    const host = virtualHostFor(view, withHostHeaders(catchAllVirtualHost(outboundPolicy, egressProxy), headers));
     bytes = VirtualHostCodec.encode(host).finish();
     catchAlls.set(key, bytes);
   }

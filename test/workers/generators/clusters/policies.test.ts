@@ -2,6 +2,7 @@
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#TrafficPolicy
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { served, WORKLOAD } from "../../../support/inbound-filters.ts";
 import { kubeService } from "../../../support/registry.ts";
 import { assertLike, clusterOf, doc, host, meshOf, show } from "../../../support/worker-behaviour.ts";
 import type { Json } from "../../../support/worker-json.ts";
@@ -269,4 +270,32 @@ test("headless services of Kubernetes are found over EDS where the mesh says so"
   };
   assert.equal(typeOf("false"), "ORIGINAL_DST");
   assert.equal(typeOf("true"), "EDS");
+});
+
+test("a retry budget limits retries by what is under way, in its own figures or in those by default", () => {
+  const limits = (policy: object): unknown =>
+    (clusterWith(policy).circuitBreakers as { readonly thresholds: readonly unknown[] }).thresholds;
+  const budget = (percent: number, atLeast: number): object => ({
+    budgetPercent: { value: percent },
+    minRetryConcurrency: atLeast,
+  });
+  assertLike(limits({}), [{ retryBudget: undefined }]);
+  assertLike(limits({ retryBudget: { percent: 25, minRetryConcurrency: 7 } }), [{ retryBudget: budget(25, 7) }]);
+  const pool = { connectionPool: { http: { maxRetries: 5 } } };
+  assertLike(limits({ ...pool, retryBudget: { budgetInterval: "5s" } }), [
+    { maxRetries: 5, retryBudget: budget(0.2, 3) },
+  ]);
+  const rule = doc("DestinationRule", "r", { host: "x.example.com", trafficPolicy: { retryBudget: { percent: 50 } } });
+  assertLike(show(served([rule]), "CDS", WORKLOAD)["inbound|80||"], {
+    circuitBreakers: { thresholds: [{ maxConnections: UNLIMITED, retryBudget: budget(50, 3) }] },
+  });
+});
+
+test("HTTP/2 connections are pinged where the rule says so", () => {
+  const http = { http2KeepAlive: { interval: "30s", timeout: "5s" } };
+  const connectionKeepalive = { interval: "30s", timeout: "5s" };
+  assertLike(httpOptions(clusterWith({ connectionPool: { http: { ...http, h2UpgradePolicy: "UPGRADE" } } })), {
+    explicitHttpConfig: { http2ProtocolOptions: { connectionKeepalive } },
+  });
+  assert.equal(httpOptions(clusterWith({ connectionPool: { http } })), undefined);
 });
