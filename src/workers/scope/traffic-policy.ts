@@ -33,7 +33,10 @@ export function policyFor(
   port: number,
 ): ResolvedPolicy {
   const base = atPort(rule?.spec.trafficPolicy, port);
-  return subset?.trafficPolicy ? override(base, subset.trafficPolicy, port) : base;
+  if (!subset) return base;
+  const policy = subset.trafficPolicy;
+  // A tunnel is the only thing that a subset doesn't inherit.
+  return { ...(policy ? override(base, policy, port) : base), tunnel: policy?.tunnel };
 }
 
 /** Settings of a port replace the destination's as a whole: what they leave out has its default. */
@@ -66,7 +69,6 @@ function override(base: ResolvedPolicy, subset: Networking_TrafficPolicy, port: 
     outlierDetection,
     loadBalancer,
     tls,
-    tunnel: subset.tunnel ?? base.tunnel,
     proxyProtocol: subset.proxyProtocol ?? base.proxyProtocol,
     retryBudget: subset.retryBudget ?? base.retryBudget,
   };

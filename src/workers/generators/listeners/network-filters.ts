@@ -72,7 +72,7 @@ export function singleDestination(
   const service = key && scope.byHostname.get(key.hostname);
   const named = service && outboundStatName(input.ctx, service, port, key.subset);
   const statPrefix = named ?? cluster;
-  const config: TcpProxy = { statPrefix, cluster, ...ruleSettings(scope, cluster) };
+  const config: TcpProxy = { statPrefix, cluster, ...ruleSettings(scope, cluster), ...tunnel(scope, cluster, true) };
   return chain(input, port, statPrefix, cluster, config);
 }
 
@@ -96,7 +96,13 @@ export function routeDestinations(
     .map((r) => ({ name: clusterOf(r), weight: r.weight ?? 0 }));
   const statPrefix = `${owner.name}.${owner.namespace}`;
   const first = weighted[0]?.name ?? "";
-  const config: TcpProxy = { statPrefix, weightedClusters: { clusters: weighted }, ...ruleSettings(scope, first) };
+  const config: TcpProxy = {
+    statPrefix,
+    weightedClusters: { clusters: weighted },
+    ...ruleSettings(scope, first),
+    // It is the proxy's and not a cluster's: a subset's can't hold for only some of them.
+    ...tunnel(scope, first, false),
+  };
   return chain(input, port, statPrefix, first, config);
 }
 
@@ -131,4 +137,20 @@ function ruleSettings(scope: ProxyScope, cluster: string): TcpProxy {
   if (longest) out.maxDownstreamConnectionDuration = longest;
   if (policy.loadBalancer?.consistentHash?.useSourceIp) out.hashPolicy = [{ sourceIp: {} }];
   return out;
+}
+
+/**
+ * The connection within an HTTP request to the destination, which is a proxy then.
+ * https://istio.io/latest/docs/reference/config/networking/destination-rule/#TrafficPolicy-TunnelSettings
+ */
+function tunnel(scope: ProxyScope, cluster: string, bySubset: boolean): TcpProxy {
+  const key = parseSubsetKey(cluster);
+  const service = key && scope.byHostname.get(key.hostname);
+  const rule = service && scope.destinationRule(service);
+  if (!key || !rule) return {};
+  const asked = policyFor(rule, bySubset ? subsetOf(rule, key.subset) : undefined, key.port).tunnel;
+  if (!asked) return {};
+  const { targetHost = "", targetPort = 0, protocol } = asked;
+  const hostname = `${targetHost.includes(":") ? `[${targetHost}]` : targetHost}:${targetPort}`;
+  return { tunnelingConfig: { hostname, ...(protocol === "POST" ? { usePost: true } : {}) } };
 }

@@ -177,3 +177,54 @@ test("a rule's idle time and stickiness hold for TCP, too", () => {
     filterChains: [{ filters: [{ typedConfig: { idleTimeout: "30s", hashPolicy: [{ sourceIp: {} }] } }] }],
   });
 });
+
+test("TCP goes through a tunnel where its destination's rule says so, a subset's own only to that subset", () => {
+  const tunnel = (targetHost: string, protocol?: string): object => ({
+    tunnel: { targetHost, targetPort: 443, ...(protocol ? { protocol } : {}) },
+  });
+  const table: readonly (readonly [says: string, policy: object, route: readonly object[], expected: unknown])[] = [
+    ["none", {}, [{ subset: "" }], undefined],
+    ["CONNECT", tunnel("far.example.com"), [{ subset: "" }], { hostname: "far.example.com:443" }],
+    ["POST", tunnel("2001:db8::1", "POST"), [{ subset: "" }], { hostname: "[2001:db8::1]:443", usePost: true }],
+    ["its subset", tunnel("far.example.com"), [{ subset: "v1" }], { hostname: "v1.example.com:443" }],
+    ["a subset without one", tunnel("far.example.com"), [{ subset: "v2" }], undefined],
+    [
+      "two destinations",
+      tunnel("far.example.com"),
+      [
+        { subset: "v1", weight: 50 },
+        { subset: "v2", weight: 50 },
+      ],
+      { hostname: "far.example.com:443" },
+    ],
+  ];
+  for (const [says, trafficPolicy, route, expected] of table) {
+    const listeners = show(
+      meshOf([
+        host("a", { ports: [TCP_9000], addresses: ["10.1.0.1"] }),
+        doc("DestinationRule", "a", {
+          host: "a.example.com",
+          ...(Object.keys(trafficPolicy).length > 0 ? { trafficPolicy } : {}),
+          subsets: [
+            { name: "v1", labels: { version: "v1" }, trafficPolicy: tunnel("v1.example.com") },
+            { name: "v2", labels: { version: "v2" } },
+          ],
+        }),
+        doc("VirtualService", "a", {
+          hosts: ["a.example.com"],
+          tcp: [
+            {
+              route: (route as readonly { subset: string; weight?: number }[]).map(({ subset, ...rest }) => ({
+                destination: { host: "a.example.com", ...(subset ? { subset } : {}) },
+                ...rest,
+              })),
+            },
+          ],
+        }),
+      ]),
+      "LDS",
+    );
+    const { filterChains } = listeners["10.1.0.1_9000"] as unknown as { readonly filterChains: readonly ChainJson[] };
+    assertLike(filterChains[0]!.filters.at(-1)!.typedConfig, { tunnelingConfig: expected }, says);
+  }
+});
