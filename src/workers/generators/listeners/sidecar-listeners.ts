@@ -11,6 +11,7 @@ import { listenerAccessLogs } from "../../filters/telemetry/access-logs.ts";
 import { networkTelemetry } from "../../filters/telemetry/network-telemetry.ts";
 import { capturesNothing } from "../../scope/capture.ts";
 import { type ProxyScope, resolvesUnknown, SCOPE_DEPENDENCIES } from "../../scope/proxy-scope.ts";
+import { sidecarFor } from "../../scope/sidecars.ts";
 import type { GenerateInput } from "../generator.ts";
 import {
   chainOf,
@@ -59,9 +60,24 @@ export function sidecarListeners(input: GenerateInput, scope: ProxyScope, sink: 
     add(virtualOutbound(input, scope));
     add(virtualInbound(input, inbound));
   }
-  for (const listener of boundListeners(input, inbound)) add(listener);
+  // A proxy refuses a name that comes twice, and everything with it. Outbound listeners, of which some are shared, go first.
+  const taken = new Set([...plain, ...others].map((own) => listenerName(own.bind, own.port)));
+  const isFirst = (name: string): boolean => {
+    if (taken.size < taken.add(name).size) return true;
+    warnOfClash(input, name, sink);
+    return false;
+  };
+  for (const listener of boundListeners(input, inbound)) if (isFirst(listener.name!)) add(listener);
+  for (const own of others) add(outboundListener(input, scope, own));
   const httpProxy = httpProxyListener(input, scope);
-  for (const own of httpProxy ? [...others, httpProxy] : others) add(outboundListener(input, scope, own));
+  if (httpProxy && isFirst(listenerName(httpProxy.bind, httpProxy.port)))
+    add(outboundListener(input, scope, httpProxy));
+}
+
+function warnOfClash({ ctx, view }: GenerateInput, name: string, sink: ResourceSink): void {
+  const sidecar = sidecarFor(ctx, view);
+  const object = sidecar ? `Sidecar/${sidecar.meta.namespace}/${sidecar.meta.name}` : "";
+  sink.warn(object, `there is a listener ${name} already, so that there can't be another one`);
 }
 
 interface SortedListeners {

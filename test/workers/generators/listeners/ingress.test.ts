@@ -2,9 +2,9 @@
 // https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioIngressListener
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertLike, doc, host, meshOf, show } from "../../../support/worker-behaviour.ts";
+import { assertLike, doc, host, meshOf, show, TCP_9000 } from "../../../support/worker-behaviour.ts";
 import type { Json } from "../../../support/worker-json.ts";
-import { meshSettings, type ProxySpec, type WorkerMesh } from "../../../support/worker-mesh.ts";
+import { generateFor, meshSettings, type ProxySpec, type WorkerMesh } from "../../../support/worker-mesh.ts";
 
 const IP = "10.0.0.1";
 const PORT = { number: 9080, name: "http", protocol: "HTTP" };
@@ -192,4 +192,37 @@ test("only proxies that may have ingress are told apart by their addresses", () 
   const ingress = meshWith({});
   assert.notEqual(view(ingress, "10.0.0.2"), view(ingress, "10.0.0.3"));
   assert.equal(view(ingress, "10.0.0.2", "shop"), view(ingress, "10.0.0.3", "shop"));
+});
+
+test("of two listeners with one name the outbound one stays, and the other is told of", () => {
+  const other = "10.0.0.2";
+  const headless = host("h", {
+    resolution: "NONE",
+    workloadSelector: { labels: { app: "h" } },
+    endpoints: undefined,
+    ports: [TCP_9000],
+  });
+  const workload = doc("WorkloadEntry", "h", { address: other, labels: { app: "h" } });
+  const port = { number: 9000, name: "tcp", protocol: "TCP" };
+  const sidecar = (bind: string): object => doc("Sidecar", "s", { ingress: [{ port, bind, captureMode: "NONE" }] });
+  const clash = `Sidecar/default/s: there is a listener ${other}_9000 already, so that there can't be another one`;
+  for (const [bind, direction, warnings] of [
+    [other, "OUTBOUND", [clash]],
+    ["10.0.0.3", "INBOUND", []],
+  ] as const) {
+    const mesh = meshOf([headless, workload, sidecar(bind)]);
+    const spec: ProxySpec = { ip: IP };
+    assertLike(show(mesh, "LDS", spec)[`${bind}_9000`], { trafficDirection: direction }, bind);
+    assert.deepEqual(generateFor(mesh.isolated(), mesh.view(spec), "LDS", null).warnings, warnings);
+  }
+});
+
+test("an application's HTTP proxy gives way to a listener that has its address already", () => {
+  const port = { number: 15_080, name: "tcp", protocol: "TCP" };
+  const egress = [{ port, bind: "127.0.0.1", captureMode: "NONE", hosts: ["*/*"] }];
+  const mesh = meshOf([host("a", { ports: [port] }), doc("Sidecar", "s", { egress })]);
+  const spec: ProxySpec = { ip: IP, metadata: { HTTP_PROXY_PORT: "15080" } };
+  const { filterChains } = show(mesh, "LDS", spec)["127.0.0.1_15080"] as unknown as { filterChains: ChainJson[] };
+  assertLike(filterChains[0]!.filters.at(-1), { typedConfig: { cluster: "outbound|15080||a.example.com" } });
+  assert.equal(generateFor(mesh.isolated(), mesh.view(spec), "LDS", null).warnings.length, 1);
 });
