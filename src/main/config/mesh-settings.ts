@@ -8,6 +8,7 @@ import type { Descriptors } from "../validation/structural/descriptors.ts";
 import type { Environment } from "./features.ts";
 import { mergeMeshConfig, parseMeshConfig } from "./mesh-config.ts";
 import { defaultMeshConfig } from "./mesh-defaults.ts";
+import { meshDoubts } from "./mesh-doubts.ts";
 import { parseMeshNetworks } from "./mesh-networks.ts";
 import { watchFile } from "./watch-file.ts";
 
@@ -109,6 +110,16 @@ export function watchMeshFiles(options: MeshWatchOptions): MeshWatch {
   const { source, descriptors, log } = options;
   let texts = readTexts(source);
   let current = buildSettings(source, texts, descriptors);
+  let doubts = "";
+  // Each is told of once, for as long as it stands.
+  const tellDoubts = (): void => {
+    const now = meshDoubts(current.mesh);
+    const text = JSON.stringify(now);
+    if (text === doubts) return;
+    doubts = text;
+    for (const doubt of now) log.warn({ file: source.meshConfigFile, ...doubt }, "a mesh setting can't be heeded");
+  };
+  tellDoubts();
 
   const follow = (file: string, change: MeshChange): { close(): void } | undefined => {
     if (file === "") return undefined;
@@ -127,6 +138,7 @@ export function watchMeshFiles(options: MeshWatchOptions): MeshWatch {
         if (JSON.stringify(settings) === JSON.stringify(current)) return;
         current = settings;
         log.info({ file }, "mesh settings changed");
+        tellDoubts();
         options.changed(settings, change);
       },
       unreadable(reason) {

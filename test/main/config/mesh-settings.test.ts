@@ -201,3 +201,41 @@ it("follows its files, and keeps the last good settings", { timeout: 20_000 }, a
     "mesh v2",
   ]);
 });
+
+it("tells once of an access log format that isn't the JSON that it should be", { timeout: 20_000 }, async (t) => {
+  const { source } = files(t);
+  const warned: object[] = [];
+  let told = (): void => undefined;
+  const log = {
+    error: () => undefined,
+    warn: (fields: object) => void warned.push(fields),
+    info: () => undefined,
+    debug: () => undefined,
+  };
+  const write = (text: string): void => fs.writeFileSync(source.meshConfigFile, `${text}\n`);
+  write('{accessLogEncoding: JSON, accessLogFormat: "[1]"}');
+  const watch = watchMeshFiles({ source, descriptors, log, changed: () => told() });
+  const alive = setInterval(() => undefined, 60_000);
+  t.after(() => {
+    clearInterval(alive);
+    watch.close();
+  });
+  const change = async (text: string): Promise<void> => {
+    const changed = new Promise<void>((resolve) => (told = resolve));
+    write(text);
+    await changed;
+  };
+  const doubt = {
+    file: source.meshConfigFile,
+    field: "accessLogFormat",
+    reason: "not a JSON object; access logs have the default fields instead",
+  };
+  assert.deepEqual(warned, [doubt]);
+  await change('{accessLogEncoding: JSON, accessLogFormat: "[1]", accessLogFile: /dev/stdout}');
+  assert.deepEqual(warned, [doubt]);
+  await change('{accessLogEncoding: JSON, accessLogFormat: \'{"a": "b"}\'}');
+  await change("{accessLogEncoding: TEXT, accessLogFormat: no JSON}");
+  assert.deepEqual(warned, [doubt]);
+  await change("{accessLogEncoding: JSON, accessLogFormat: no JSON}");
+  assert.match((warned[1] as { reason: string }).reason, /^not JSON: .*; access logs have the default fields instead$/);
+});

@@ -39,12 +39,15 @@ export function meshFileLog(mesh: Mesh_MeshConfig, path: string): AccessLog {
 
 function fieldsOf(format: string | undefined): Record<string, unknown> | undefined {
   if (!format) return undefined;
+  // Other formats are reported when mesh settings are read; the default fields keep logs coming.
+  let fields: unknown;
   try {
-    return JSON.parse(format) as Record<string, unknown>;
+    fields = JSON.parse(format);
   } catch {
-    // Mesh settings with such a format are reported when they are read; the default keeps logs coming.
     return undefined;
   }
+  const isObject = typeof fields === "object" && fields !== null && !Array.isArray(fields);
+  return isObject ? (fields as Record<string, unknown>) : undefined;
 }
 
 function fileLog(path: string, logFormat: Format): AccessLog {

@@ -2,6 +2,7 @@
 // https://istio.io/latest/docs/tasks/observability/logs/access-log/
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { JSON_FIELDS } from "../../../../src/workers/filters/telemetry/log-format.ts";
 import { served, WORKLOAD } from "../../../support/inbound-filters.ts";
 import { host, show, TCP_9000 } from "../../../support/worker-behaviour.ts";
 import type { Json } from "../../../support/worker-json.ts";
@@ -70,6 +71,14 @@ const FORMATS: readonly (readonly [config: string, expected: object])[] = [
     `{accessLogEncoding: JSON, accessLogFormat: '{"a": "%PROTOCOL%"}'}`,
     { jsonFormat: { a: "%PROTOCOL%" }, jsonFormatOptions: {} },
   ],
+  // What is no JSON object is as good as none; the log tells of it.
+  ...["[1]", "null", "1", "no JSON"].map(
+    (format) =>
+      [
+        `{accessLogEncoding: JSON, accessLogFormat: '${format}'}`,
+        { jsonFormat: JSON_FIELDS, jsonFormatOptions: {} },
+      ] as const,
+  ),
 ];
 
 for (const [config, expected] of FORMATS) {
