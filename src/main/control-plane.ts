@@ -19,6 +19,8 @@ import { createResourceProvider } from "./push/resource-provider.ts";
 import { SnapshotBuilder } from "./push/snapshot-builder.ts";
 import { Intake } from "./registry/intake.ts";
 import { Registry } from "./registry/registry.ts";
+import { createDnsClient } from "./sources/dns/dns-client.ts";
+import { type DnsAnswer, FollowedNames } from "./sources/dns/followed-names.ts";
 import { createFileSource, type FileSource } from "./sources/file/file-source.ts";
 import { AdsServer } from "./streams/ads-server.ts";
 import { NameSets } from "./streams/name-sets.ts";
@@ -43,6 +45,8 @@ export interface ControlPlaneDeps {
   readonly wallClock?: () => number;
   /** As `mizzen version` says it; "unknown" when absent. */
   readonly version?: string;
+  /** Asks DNS; the system's servers when absent. */
+  readonly resolveName?: (name: string) => Promise<DnsAnswer>;
 }
 
 /** Where the servers listen; absent where one is turned off. */
@@ -175,6 +179,18 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
   onClose(() => debouncer.close());
   // Until the first snapshot, changes only gather in the registry.
   let serving = false;
+  const dns = createDnsClient();
+  onClose(() => dns.close());
+  const names = new FollowedNames({
+    resolve: deps.resolveName ?? dns.resolve,
+    schedule,
+    changed: (addresses) => intake.resolved(addresses),
+    log: logging("config"),
+  });
+  onClose(() => names.close());
+  const followNames = (wanted: readonly string[]): void => {
+    if (options.resolveGatewayNames) names.follow(wanted);
+  };
   const intake = new Intake({
     registry,
     log: logging("config"),
@@ -182,7 +198,9 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
     changed: (change) => {
       if (serving) debouncer.offer(change);
     },
+    names: followNames,
   });
+  followNames(registry.gatewayNames);
 
   const profiler = options.profile ? new Profiler() : undefined;
   onClose(() => profiler?.close());

@@ -18,6 +18,7 @@ export interface ServerEnvironment {
   readonly podName: string;
   readonly revision: string;
   readonly clusterId: string;
+  readonly resolveGatewayNames: boolean;
 }
 
 export const SERVER_VARIABLES: { readonly [K in keyof ServerEnvironment]: FeatureFlag } = {
@@ -84,6 +85,12 @@ export const SERVER_VARIABLES: { readonly [K in keyof ServerEnvironment]: Featur
   podName: { env: "POD_NAME", type: "string", default: "", effect: "name of this process in versions and logs" },
   revision: { env: "REVISION", type: "string", default: "", effect: "control plane revision" },
   clusterId: { env: "CLUSTER_ID", type: "string", default: "Kubernetes", effect: "name of the local cluster" },
+  resolveGatewayNames: {
+    env: "RESOLVE_HOSTNAME_GATEWAYS",
+    type: "bool",
+    default: "true",
+    effect: "ask DNS for the addresses of gateways between networks that have names",
+  },
 };
 
 /** Reads the server's variables; one that can't be read keeps its default and is named among the problems. */

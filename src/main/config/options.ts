@@ -50,6 +50,7 @@ export interface Options {
   readonly debounceAfterMs: number;
   readonly debounceMaxMs: number;
   readonly debounceEndpoints: boolean;
+  readonly resolveGatewayNames: boolean;
   /** Proxies that are pushed to at once. */
   readonly pushThrottle: number;
   /** New streams a second. */
@@ -114,6 +115,7 @@ export function parseOptions(
     debounceAfterMs: server.values.debounceAfterMs,
     debounceMaxMs: server.values.debounceMaxMs,
     debounceEndpoints: server.values.debounceEndpoints,
+    resolveGatewayNames: server.values.resolveGatewayNames,
     pushThrottle: server.values.pushThrottle || perCores,
     maxRequestsPerSecond: server.values.maxRequestsPerSecond || perCores,
     xdsCacheSize: server.values.xdsCacheSize,

@@ -6,6 +6,7 @@ import type { MeshSettings } from "../../shared/model/mesh.ts";
 import type { RegistryChange } from "../../shared/model/push-request.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { ResolvedNames } from "./network-gateways.ts";
 import type { Registry } from "./registry.ts";
 
 const CONFIG_KINDS: ReadonlySet<string> = new Set(ISTIO_KINDS);
@@ -26,6 +27,8 @@ export interface IntakeOptions {
   readonly metrics: Metrics;
   /** Gets what changed, when anything did. */
   readonly changed: (change: RegistryChange) => void;
+  /** Gets the names that DNS has to be asked for, after each change. */
+  readonly names: (names: readonly string[]) => void;
 }
 
 /** The one way into the registry. */
@@ -51,6 +54,11 @@ export class Intake {
   /** Takes new mesh settings in force. */
   setMesh(settings: MeshSettings): void {
     this.pass(this.options.registry.setMesh(settings));
+  }
+
+  /** Takes the addresses that names of gateways have now. */
+  resolved(addresses: ResolvedNames): void {
+    this.pass(this.options.registry.setResolved(addresses));
   }
 
   /** Replaces all rejections of a file or folder; an empty list when it is clean now. Each is logged once. */
@@ -82,11 +90,12 @@ export class Intake {
   }
 
   private pass(change: RegistryChange): void {
-    const { changed, metrics } = this.options;
+    const { changed, metrics, names, registry } = this.options;
     if (change.configs.size > 0) metrics.inboundUpdates.inc({ type: "config" }, change.configs.size);
     if (change.services.size > 0) metrics.inboundUpdates.inc({ type: "svc" }, change.services.size);
     if (change.endpoints.size > 0) metrics.inboundUpdates.inc({ type: "eds" }, change.endpoints.size);
     if (isChange(change)) changed(change);
+    names(registry.gatewayNames);
   }
 
   private countEvent(kind: MeshObject["kind"] | string, event: "add" | "update" | "delete"): void {

@@ -18,17 +18,39 @@ export interface NetworkGatewayContext {
   readonly domainSuffix: string;
 }
 
+/** Addresses of names that DNS was asked for. */
+export type ResolvedNames = ReadonlyMap<string, readonly string[]>;
+
+/** The gateways that are known now, and the names on which others depend. */
+export interface KnownGateways {
+  /** Each once, in a fixed order. */
+  readonly gateways: NetworkGateway[];
+  /** Of MeshNetworks and of load balancers, sorted. */
+  readonly names: string[];
+}
+
 /** True where a service may be a gateway between networks. */
 export function mayBeNetworkGateway(service: KubeService, ctx: NetworkGatewayContext): boolean {
   return service.meta.labels[NETWORK_LABEL] !== undefined || namedIn(service, ctx).length > 0;
 }
 
-/** All gateways, each once, in a fixed order. Names that aren't addresses are left out: endpoints have none. */
-export function networkGateways(services: Iterable<KubeService>, ctx: NetworkGatewayContext): NetworkGateway[] {
+/** All gateways. One with a name stands for as many as it has addresses: proxies are told of addresses alone. */
+export function networkGateways(
+  services: Iterable<KubeService>,
+  ctx: NetworkGatewayContext,
+  resolved: ResolvedNames,
+): KnownGateways {
   const out = new Map<string, NetworkGateway>();
+  const names = new Set<string>();
   const add = (gateway: NetworkGateway): void => {
     const { network, cluster, address, port } = gateway;
-    if (isIP(address) !== 0 && port > 0) out.set([network, address, port, cluster].join(" "), gateway);
+    if (address === "" || port === 0) return;
+    if (isIP(address) === 0) {
+      names.add(address);
+      for (const one of resolved.get(address) ?? []) add({ ...gateway, address: one });
+      return;
+    }
+    out.set([network, address, port, cluster].join(" "), gateway);
   };
   for (const [network, { gateways }] of Object.entries(ctx.networks.networks ?? {})) {
     for (const { address = "", port = 0 } of gateways ?? []) add({ network, cluster: "", address, port });
@@ -39,7 +61,7 @@ export function networkGateways(services: Iterable<KubeService>, ctx: NetworkGat
       for (const address of addresses) add({ network, cluster: ctx.clusterId, address, port });
     }
   }
-  return [...out.keys()].sort().map((key) => out.get(key)!);
+  return { gateways: [...out.keys()].sort().map((key) => out.get(key)!), names: [...names].sort() };
 }
 
 interface Entry {

@@ -16,7 +16,7 @@ import { hostsOf, typesOfEdit } from "./config-impact.ts";
 import { entryVisibility, type Visibility } from "./entry-visibility.ts";
 import { impactOfFilter, isSameChoice } from "./filter-impact.ts";
 import { endpointsOfKube, type KubeEndpointContext, kubeHostname, serviceOfKube } from "./kube-services.ts";
-import { mayBeNetworkGateway, networkGateways } from "./network-gateways.ts";
+import { mayBeNetworkGateway, networkGateways, type ResolvedNames } from "./network-gateways.ts";
 import { ObjectStore } from "./object-store.ts";
 import { type PodNetworks, podNetworks } from "./pod-network.ts";
 import { endpointsOfEntry, type ServiceEntryObject, servicesOfEntry } from "./service-entries.ts";
@@ -39,6 +39,8 @@ export class Registry {
   /** The given ones, with the gateways between networks that are known. */
   private settings: MeshSettings;
   private podNetwork: PodNetworks;
+  private resolved: ResolvedNames = new Map();
+  private names: readonly string[] = [];
 
   constructor(settings: MeshSettings) {
     this.given = settings;
@@ -49,6 +51,19 @@ export class Registry {
 
   get mesh(): MeshSettings {
     return this.settings;
+  }
+
+  /** Names of gateways between networks, of which DNS knows the addresses. */
+  get gatewayNames(): readonly string[] {
+    return this.names;
+  }
+
+  /** Takes what DNS says of the gateways' names. */
+  setResolved(resolved: ResolvedNames): RegistryChange {
+    const collector = new ChangeCollector();
+    this.resolved = resolved;
+    if (this.networksChanged()) collector.networksChanged();
+    return collector.result();
   }
 
   /** Applies one batch from a source, and says what it changed. */
@@ -92,7 +107,8 @@ export class Registry {
   private networksChanged(): boolean {
     const { networks, clusterId } = this.given;
     this.podNetwork = podNetworks(networks, clusterId, this.ownNetwork());
-    const gateways = networkGateways(this.objects.all<KubeService>("Service"), this.given);
+    const { gateways, names } = networkGateways(this.objects.all<KubeService>("Service"), this.given, this.resolved);
+    this.names = names;
     if (isDeepStrictEqual(gateways, this.settings.networkGateways)) return false;
     this.settings = { ...this.given, networkGateways: gateways };
     return true;

@@ -35,6 +35,39 @@ test("gateways of MeshNetworks are addresses, each once, in a fixed order", () =
   ]);
 });
 
+test("a gateway with a name stands for the addresses that DNS knows of it", () => {
+  const port = 15_443;
+  const networks = {
+    east: { gateways: [{ address: "gateway.example.com", port }] },
+    west: {
+      gateways: [
+        { address: "203.0.113.1", port },
+        { address: "gateway.example.com", port: 443 },
+      ],
+    },
+  };
+  const balanced = labelled({ "topology.istio.io/network": "lb" }, { loadBalancerAddresses: ["elb.example.com"] });
+  const registry = registryOf(networks, balanced);
+  assert.deepEqual(registry.gatewayNames, ["elb.example.com", "gateway.example.com"]);
+  assert.deepEqual(gateways(registry), ["west 203.0.113.1:15443 -"]);
+  const resolved = new Map([
+    ["gateway.example.com", ["198.51.100.1", "2001:db8::1"]],
+    ["elb.example.com", ["198.51.100.2"]],
+  ]);
+  assert.equal(registry.setResolved(resolved).mesh, true);
+  assert.deepEqual(gateways(registry), [
+    "east 198.51.100.1:15443 -",
+    "east 2001:db8::1:15443 -",
+    "lb 198.51.100.2:15443 Kubernetes",
+    "west 198.51.100.1:443 -",
+    "west 2001:db8::1:443 -",
+    "west 203.0.113.1:15443 -",
+  ]);
+  assert.equal(registry.setResolved(new Map(resolved)).mesh, false);
+  assert.equal(registry.setResolved(new Map()).mesh, true);
+  assert.deepEqual(gateways(registry), ["west 203.0.113.1:15443 -"]);
+});
+
 test("a service is a gateway by its label, or by its name in MeshNetworks", () => {
   const named = { gateways: [{ registryServiceName: "eastwest.default.svc.cluster.local", port: 443 }] };
   const network = { "topology.istio.io/network": "west" };
