@@ -1,6 +1,7 @@
 // The traffic policy of a port and subset: subset over rule, port level over destination level. Worker threads, pure.
 // https://istio.io/latest/docs/reference/config/networking/destination-rule/#TrafficPolicy
 import type {
+  Mesh_MeshConfig,
   Networking_ClientTLSSettings,
   Networking_ConnectionPoolSettings,
   Networking_LoadBalancerSettings,
@@ -37,6 +38,19 @@ export function policyFor(
   const policy = subset.trafficPolicy;
   // A tunnel is the only thing that a subset doesn't inherit.
   return { ...(policy ? override(base, policy, port) : base), tunnel: policy?.tunnel };
+}
+
+/** The policy with the mesh's connection pool and outlier detection, each where the rule has none. */
+export function withMeshDefaults(
+  { defaultTrafficPolicy: base }: Mesh_MeshConfig,
+  policy: ResolvedPolicy,
+): ResolvedPolicy {
+  if (!base) return policy;
+  return {
+    ...policy,
+    connectionPool: policy.connectionPool ?? base.connectionPool,
+    outlierDetection: policy.outlierDetection ?? base.outlierDetection,
+  };
 }
 
 /** Settings of a port replace the destination's as a whole: what they leave out has its default. */

@@ -71,6 +71,11 @@ test("without outlier detection nothing could fail over, so all places are equal
   assert.deepEqual(priorities({ outlier: false, setting: { failover: [{ from: "r1", to: "r3" }] } }), SAME);
 });
 
+test("the mesh's outlier detection lets traffic stay near, too", () => {
+  const mesh = "defaultTrafficPolicy: {outlierDetection: {consecutive5xxErrors: 3}}";
+  assert.deepEqual(priorities({ outlier: false, mesh }), NEAREST);
+});
+
 test("the rule or the mesh may turn it off, and the rule may turn it on again", () => {
   const off = "localityLbSetting: {enabled: false}";
   assert.deepEqual(priorities({ setting: { enabled: false } }), SAME);

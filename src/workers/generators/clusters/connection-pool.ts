@@ -46,7 +46,7 @@ export function applyConnectionPool(
 }
 
 /** TCP keepalive; an empty setting turns it on with the system's values. */
-export function applyKeepalive(
+function applyKeepalive(
   cluster: Cluster,
   keepalive: Networking_ConnectionPoolSettings_TCPSettings_TcpKeepalive | undefined,
 ): void {

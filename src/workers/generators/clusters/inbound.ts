@@ -10,7 +10,7 @@ import { proxyConfigOf } from "../../filters/telemetry/tracing.ts";
 import { type DestinationRule, destinationRuleFor } from "../../scope/destination-rules.ts";
 import type { InboundPort } from "../../scope/inbound-ports.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
-import { policyFor } from "../../scope/traffic-policy.ts";
+import { policyFor, withMeshDefaults } from "../../scope/traffic-policy.ts";
 import type { GenerateInput } from "../generator.ts";
 import {
   CLUSTER_PROVIDED,
@@ -27,7 +27,7 @@ import {
   statName,
   withHeaderCase,
 } from "./cluster-base.ts";
-import { applyConnectionPool, applyKeepalive, applyRetryBudget } from "./connection-pool.ts";
+import { applyConnectionPool, applyRetryBudget } from "./connection-pool.ts";
 
 /** Sources of what a sidecar sends to its own application: rules of iptables let these through. */
 const PASSTHROUGH_V4 = "127.0.0.6";
@@ -57,10 +57,6 @@ export function inboundPassthroughCluster(input: GenerateInput): Cluster {
 }
 
 function originalDestination({ ctx, view }: GenerateInput, name: string): Cluster {
-  const options: HttpProtocolOptions = {
-    ...downstreamProtocol(),
-    commonHttpProtocolOptions: { idleTimeout: { seconds: PASSTHROUGH_IDLE_SECONDS, nanos: 0 } },
-  };
   const cluster: Cluster = {
     name,
     // Both directions share a name, so that dashboards need one.
@@ -69,11 +65,15 @@ function originalDestination({ ctx, view }: GenerateInput, name: string): Cluste
     lbPolicy: CLUSTER_PROVIDED,
     connectTimeout: connectTimeout(ctx.mesh.mesh),
     circuitBreakers: noLimits(ctx),
-    typedExtensionProtocolOptions: protocolOptions(
-      keepsHeaderCase(proxyConfigOf(ctx, view)) ? withHeaderCase(options) : options,
-    ),
   };
-  applyKeepalive(cluster, ctx.mesh.mesh.tcpKeepalive);
+  const { defaultTrafficPolicy, tcpKeepalive } = ctx.mesh.mesh;
+  const common = applyConnectionPool(cluster, defaultTrafficPolicy?.connectionPool, tcpKeepalive);
+  const options: HttpProtocolOptions = {
+    ...downstreamProtocol(),
+    commonHttpProtocolOptions: { idleTimeout: { seconds: PASSTHROUGH_IDLE_SECONDS, nanos: 0 }, ...common },
+  };
+  const keepsCase = keepsHeaderCase(proxyConfigOf(ctx, view));
+  cluster.typedExtensionProtocolOptions = protocolOptions(keepsCase ? withHeaderCase(options) : options);
   return cluster;
 }
 
@@ -122,7 +122,7 @@ export function inboundCluster(input: GenerateInput, scope: ProxyScope, inbound:
     cluster.cleanupInterval = MAX_DURATION;
     cluster.upstreamBindConfig = bindConfig(input);
   }
-  const policy = policyFor(rule, undefined, target?.port.port ?? 0);
+  const policy = withMeshDefaults(ctx.mesh.mesh, policyFor(rule, undefined, target?.port.port ?? 0));
   const pool = ingress?.connectionPool ?? scope.inboundConnectionPool ?? policy.connectionPool;
   const common = applyConnectionPool(cluster, pool, ctx.mesh.mesh.tcpKeepalive);
   applyRetryBudget(cluster, policy.retryBudget);

@@ -14,7 +14,7 @@ import { outboundStatName } from "../../filters/stat-name.ts";
 import { proxyConfigOf } from "../../filters/telemetry/tracing.ts";
 import type { DestinationRule } from "../../scope/destination-rules.ts";
 import { localitySetting, zoneAwareSetting } from "../../scope/locality-setting.ts";
-import { policyFor, type ResolvedPolicy } from "../../scope/traffic-policy.ts";
+import { policyFor, type ResolvedPolicy, withMeshDefaults } from "../../scope/traffic-policy.ts";
 import {
   CLUSTER_PROVIDED,
   type Cluster,
@@ -84,7 +84,7 @@ function outboundCluster(target: Target): Cluster | undefined {
   const { ctx, view } = input;
   const sni = sniName("outbound", subset?.name ?? "", service.hostname, port.port);
   const name = target.sniDnat ? sni : subsetKey("outbound", subset?.name ?? "", service.hostname, port.port);
-  const policy = policyFor(rule, subset, port.port);
+  const policy = withMeshDefaults(ctx.mesh.mesh, policyFor(rule, subset, port.port));
   if (service.resolution === "dynamicDns") return dynamicForwardProxy(name, target);
 
   const cluster: Cluster = {

@@ -12,7 +12,7 @@ import { localEndpoints } from "../../endpoints/locality-priority.ts";
 import { acrossNetworks, networksOf } from "../../endpoints/networks.ts";
 import { localitySetting } from "../../scope/locality-setting.ts";
 import { type ProxyScope, proxyScope } from "../../scope/proxy-scope.ts";
-import { policyFor, subsetOf } from "../../scope/traffic-policy.ts";
+import { policyFor, subsetOf, withMeshDefaults } from "../../scope/traffic-policy.ts";
 import type { GenerateInput, Generator } from "../generator.ts";
 
 const { ClusterLoadAssignment } = envoy.config.endpoint.v3;
@@ -38,7 +38,7 @@ function assignment(name: string, { ctx, view }: GenerateInput, scope: ProxyScop
   const rule = scope.destinationRule(service);
   const subset = subsetOf(rule, key.subset);
   if (key.subset !== "" && !subset) return empty();
-  const policy = policyFor(rule, subset, port.port);
+  const policy = withMeshDefaults(ctx.mesh.mesh, policyFor(rule, subset, port.port));
   const setting = localitySetting(ctx.mesh.mesh, policy);
   // Labels of the client count only where a rule says which.
   const near = `${localityKey(view)}${setting?.failoverPriority ? canonicalJson(view.labels) : ""}`;

@@ -299,3 +299,28 @@ test("HTTP/2 connections are pinged where the rule says so", () => {
   });
   assert.equal(httpOptions(clusterWith({ connectionPool: { http } })), undefined);
 });
+
+test("the mesh's connection pool and outlier detection hold where a rule has none, the pool also for what comes in or passes", () => {
+  const config = { connectionPool: { tcp: { maxConnections: 7 } }, outlierDetection: { consecutive5xxErrors: 3 } };
+  const settings = meshSettings(JSON.stringify({ defaultTrafficPolicy: config }));
+  const limits = (cluster: Json | undefined): unknown =>
+    (cluster!.circuitBreakers as { readonly thresholds: readonly Json[] }).thresholds[0]!.maxConnections;
+  const table: readonly (readonly [policy: object, connections: number, errors: number])[] = [
+    [{}, 7, 3],
+    [{ outlierDetection: { consecutive5xxErrors: 9 } }, 7, 9],
+    [{ connectionPool: { http: { maxRetries: 1 } } }, UNLIMITED, 3],
+    [{ connectionPool: { tcp: { maxConnections: 8 } }, outlierDetection: { consecutive5xxErrors: 9 } }, 8, 9],
+  ];
+  for (const [policy, connections, errors] of table) {
+    const cluster = clusterWith(policy, {}, settings);
+    assert.equal(limits(cluster), connections);
+    assertLike(cluster, { outlierDetection: { consecutive5xx: errors } });
+  }
+  const all = show(served([], settings), "CDS", WORKLOAD);
+  for (const name of ["inbound|80||", "InboundPassthroughCluster", "PassthroughCluster"]) {
+    assert.equal(limits(all[name]), 7, name);
+    assertLike(all[name], { outlierDetection: undefined }, name);
+  }
+  const plain = show(served([]), "CDS", WORKLOAD);
+  assert.equal(limits(plain.PassthroughCluster), UNLIMITED);
+});
