@@ -56,6 +56,7 @@ export function flameSvg(profile: CpuProfile, { title, fromSeconds = 0 }: FlameO
   const heading = `${escaped(title)}: ${(root.total / 1000).toFixed(0)} ms of work`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="10">`,
+    `<title>${heading}</title>`,
     `<rect width="100%" height="100%" fill="#fff"/><text x="5" y="18" font-size="13">${heading}</text>`,
     ...boxes,
     "</svg>",
