@@ -23,8 +23,8 @@ export interface ReadPaceOptions {
   readonly later: (ms: number, run: () => void) => void;
 }
 
-/** Bytes that one turn of the event loop reads: some milliseconds. */
-const BYTES_PER_TURN = 4 * 1024 * 1024;
+/** Bytes that one turn of the event loop reads: a few milliseconds. */
+const BYTES_PER_TURN = 2 * 1024 * 1024;
 /** Longest time that a connection waits for pushes to others. */
 const MAX_WAIT_MS = 100;
 /** How often it is looked whether pushes are out. */
