@@ -269,7 +269,7 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
         busy: () => queue.size > 0,
         now,
         soon: setImmediate,
-        later: (ms, run) => setTimeout(run, ms),
+        schedule,
       }),
       names: new NameSets(),
       schedule,

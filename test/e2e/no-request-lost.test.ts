@@ -46,7 +46,7 @@ async function noneLost(t: TestContext, mode: Mode): Promise<void> {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     while (asking) {
       const during = round;
-      const { status, body } = await askThrough(agent, mesh.port);
+      const { status, body } = await mesh.ask(HOST, { agent });
       answered++;
       if (status !== 200) failures.push(`round ${during}: ${status} ${body}`);
     }
@@ -63,23 +63,4 @@ async function noneLost(t: TestContext, mode: Mode): Promise<void> {
   t.diagnostic(`${answered} requests in ${ROUNDS} changes`);
   await assertConfigurationAccepted(mesh.envoy);
   await assertNothingRejected(mesh.server);
-}
-
-function askThrough(agent: http.Agent, port: number): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const request = http.get(
-      { host: "127.0.0.1", port, agent, headers: { host: HOST }, timeout: 10_000 },
-      (response) => {
-        let body = "";
-        response.setEncoding("utf8");
-        response.on("data", (chunk: string) => {
-          body += chunk;
-        });
-        response.on("error", reject);
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
-      },
-    );
-    request.on("timeout", () => request.destroy(new Error("no answer in time")));
-    request.on("error", reject);
-  });
 }

@@ -14,6 +14,22 @@ export function telemetry(name: string, spec: object, meta: Parameters<typeof do
 /** For a Telemetry that is for the whole mesh. */
 export const ROOT = { namespace: "istio-system" };
 
+/** Entries of the root namespace's Telemetry, of the own namespace's, and of one that chooses the workload. */
+export interface Levels {
+  readonly root?: readonly object[];
+  readonly own?: readonly object[];
+  readonly chosen?: readonly object[];
+}
+
+/** The Telemetries of the levels that there are. */
+export function levels(field: "accessLogging" | "metrics" | "tracing", { root, own, chosen }: Levels): object[] {
+  return [
+    ...(root ? [telemetry("root", { [field]: root }, ROOT)] : []),
+    ...(own ? [telemetry("own", { [field]: own })] : []),
+    ...(chosen ? [telemetry("chosen", { selector: { matchLabels: { app: "x" } }, [field]: chosen })] : []),
+  ];
+}
+
 /** Where providers are: `collector.example.com` of namespace `observability`. */
 export const COLLECTOR = "collector.example.com";
 

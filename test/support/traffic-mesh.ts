@@ -23,6 +23,8 @@ export interface Ask {
   readonly path?: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Keeps connections; a new one for each request when absent. */
+  readonly agent?: http.Agent;
 }
 
 export interface TrafficMesh {
@@ -156,12 +158,20 @@ export function service(
 function send(
   port: number,
   host: string,
-  { path: asked = "/", method = "GET", headers = {} }: Ask,
+  { path: asked = "/", method = "GET", headers = {}, agent }: Ask,
 ): Promise<TrafficAnswer> {
   const began = performance.now();
   return new Promise((resolve, reject) => {
     const request = http.request(
-      { host: "127.0.0.1", port, path: asked, method, headers: { ...headers, host }, agent: false, timeout: 10_000 },
+      {
+        host: "127.0.0.1",
+        port,
+        path: asked,
+        method,
+        headers: { ...headers, host },
+        agent: agent ?? false,
+        timeout: 10_000,
+      },
       (response) => {
         let body = "";
         response.setEncoding("utf8");

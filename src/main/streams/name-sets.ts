@@ -14,7 +14,7 @@ export interface Names extends Iterable<string> {
 export class NameSet implements Names {
   static readonly EMPTY = new NameSet([]);
   readonly sorted: readonly string[];
-  private readonly members: ReadonlySet<string>;
+  readonly members: ReadonlySet<string>;
 
   /** `sorted`: in order, each once. */
   constructor(sorted: readonly string[]) {

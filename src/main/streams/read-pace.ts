@@ -4,6 +4,8 @@
 // brings a hundred megabytes back, whose reading would hold up the proxies that are not served yet, and then the event loop for as
 // long as all of it takes. So a connection that was sent something isn't read until the push is out, and then a few at a time.
 
+import type { Schedule } from "../../shared/schedule.ts";
+
 /** A connection whose reading can wait. */
 export interface PacedConnection {
   /** What comes stays in the system's buffers. */
@@ -19,8 +21,7 @@ export interface ReadPaceOptions {
   readonly now: () => number;
   /** Runs something in the next turn of the event loop; setImmediate in production. */
   readonly soon: (run: () => void) => void;
-  /** Runs something after some milliseconds. */
-  readonly later: (ms: number, run: () => void) => void;
+  readonly schedule: Schedule;
 }
 
 /** Bytes that one turn of the event loop reads: a few milliseconds. */
@@ -65,7 +66,7 @@ export class ReadPace {
   }
 
   private turn(): void {
-    const { busy, now, soon, later } = this.options;
+    const { busy, now, soon, schedule } = this.options;
     let left = BYTES_PER_TURN;
     const inHaste = busy();
     const began = now();
@@ -81,7 +82,7 @@ export class ReadPace {
       return;
     }
     const again = (): void => this.turn();
-    if (inHaste) later(LOOK_MS, again);
+    if (inHaste) schedule(LOOK_MS, again);
     else soon(again);
   }
 }

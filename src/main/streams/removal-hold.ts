@@ -1,11 +1,9 @@
 // Make before break: clusters that are gone stay with the proxy until its listeners and routes don't refer to them any
 // more, or a time has passed. Main thread.
+import type { Schedule } from "../../shared/schedule.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import { changesAnything, type Outgoing } from "./outgoing.ts";
 import { hasWork, markDirty, type Watch } from "./watch.ts";
-
-/** Runs something later; gives what takes it back. */
-export type Schedule = (ms: number, run: () => void) => () => void;
 
 /** Longest time that removals wait for a proxy that doesn't acknowledge. */
 const MAX_HOLD_MS = 5_000;

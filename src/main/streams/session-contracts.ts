@@ -2,11 +2,11 @@
 import type { MizzenError } from "../../shared/errors.ts";
 import type { PushVersion } from "../../shared/ids.ts";
 import type { ProxyIdentity } from "../../shared/model/proxy.ts";
+import type { Schedule } from "../../shared/schedule.ts";
 import type { Planner, ResourceProvider, SnapshotSource } from "../push/contracts.ts";
 import type { NameSets } from "./name-sets.ts";
 import type { PushQueue } from "./push-queue.ts";
 import type { ReadPace } from "./read-pace.ts";
-import type { Schedule } from "./removal-hold.ts";
 import type { ResponseMessage } from "./response-wire.ts";
 import type { StreamObserver, StreamVariant } from "./stream-observer.ts";
 import type { WriteBudget } from "./write-budget.ts";

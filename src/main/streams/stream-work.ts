@@ -8,7 +8,7 @@ import { WILDCARD_TYPES } from "../../shared/xds-types.ts";
 import type { PublishedSnapshot, ResourceProvider } from "../push/contracts.ts";
 import { partialDifference, subsetOf, wholeDifference } from "./difference.ts";
 import { forget } from "./held.ts";
-import type { NameSet } from "./name-sets.ts";
+import { NameSet } from "./name-sets.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { markDirty, type Watch } from "./watch.ts";
 
@@ -102,12 +102,14 @@ export function takeFollowing(out: Outgoing[], endpoints: Watch | undefined): Ta
   const clusters = out.find((o) => o.watch.type === "CDS");
   if (!clusters || !endpoints || clusters.difference.changed.length === 0) return undefined;
   const { changedNames } = clusters.difference;
-  const names = followed.get(endpoints.names, changedNames, () => withMembers(endpoints.names, changedNames));
-  if (names.sorted.length === 0) return undefined;
+  const names = followed.get(endpoints.names, changedNames, () =>
+    namesOf(changedNames.filter((name) => endpoints.names.has(name))),
+  );
+  if (names.size === 0) return undefined;
   endpoints.held = forget(endpoints.held, changedNames);
   // The proxy still has them: should they be gone by the time of the answer, it has to hear of that.
   const owed = endpoints.unanswered;
-  endpoints.unanswered = owed.size === 0 ? names.members : new Set([...owed, ...names.members]);
+  endpoints.unanswered = owed.size === 0 ? names : new Set([...owed, ...names]);
   const at = out.findIndex((o) => o.watch === endpoints);
   const answer = out[at];
   if (answer?.names === null) {
@@ -120,7 +122,7 @@ export function takeFollowing(out: Outgoing[], endpoints: Watch | undefined): Ta
     return undefined;
   }
   if (answer) out.splice(at, 1);
-  const all = answer?.names ? listed([...names.sorted, ...answer.names]) : names;
+  const all = answer?.names ? namesOf([...names, ...answer.names]) : names;
   // What the watch has to look at by now belongs to a later snapshot, and stays.
   return {
     watch: endpoints,
@@ -132,22 +134,11 @@ export function takeFollowing(out: Outgoing[], endpoints: Watch | undefined): Ta
   };
 }
 
-/** Names in order, with the set of them. */
-interface NameList {
-  readonly sorted: readonly string[];
-  readonly members: ReadonlySet<string>;
-}
-
 /** What of a change of clusters the endpoints that a proxy asks for follow: one list for all that are alike. */
-const followed = new PairMemo<NameSet, readonly string[], NameList>();
+const followed = new PairMemo<NameSet, readonly string[], NameSet>();
 
-function withMembers(names: NameSet, changed: readonly string[]): NameList {
-  return listed(changed.filter((name) => names.has(name)));
-}
-
-function listed(names: Iterable<string>): NameList {
-  const members = new Set(names);
-  return { sorted: [...members].sort(), members };
+function namesOf(names: Iterable<string>): NameSet {
+  return new NameSet([...new Set(names)].sort());
 }
 
 const omitted = new PairMemo<ResourceSet, readonly string[], ResourceSet>();

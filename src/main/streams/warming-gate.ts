@@ -1,9 +1,9 @@
 // Make before break, the other way round: listeners and routes wait until the clusters that are new with them can take
 // requests, which is when the proxy has acknowledged their endpoints, or a time has passed. Main thread.
 import protobuf from "protobufjs/minimal.js";
+import type { Schedule } from "../../shared/schedule.ts";
 import type { Difference } from "./difference.ts";
 import type { Held } from "./held.ts";
-import type { Schedule } from "./removal-hold.ts";
 
 /** Longest time that listeners and routes wait for clusters. */
 const MAX_WARMING_MS = 2_000;

@@ -2,7 +2,7 @@
 //
 // The system takes what streams have to send in one turn of the event loop: a thousand proxies with megabytes each would hold
 // up everything else for hundreds of milliseconds, and all that time all of it is in memory.
-import type { Schedule } from "./removal-hold.ts";
+import type { Schedule } from "../../shared/schedule.ts";
 
 /** Bytes on their way that still let others begin. */
 const LIMIT_BYTES = 16 * 1024 * 1024;

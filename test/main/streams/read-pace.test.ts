@@ -14,9 +14,10 @@ class Bench {
     busy: () => this.busy,
     now: () => this.now,
     soon: (run) => void this.turns.push(run),
-    later: (ms, run) => {
+    schedule: (ms, run) => {
       this.diary.push(`look in ${ms} ms`);
       this.turns.push(run);
+      return () => undefined;
     },
   });
 

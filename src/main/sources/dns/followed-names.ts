@@ -1,4 +1,6 @@
 // Addresses of names that DNS knows, asked for again when an answer has had its time. Main thread.
+import { errorMessage } from "../../../shared/errors.ts";
+import type { Schedule } from "../../../shared/schedule.ts";
 import type { Logger } from "../../telemetry/log.ts";
 
 /** What DNS says of a name. */
@@ -12,8 +14,7 @@ export interface DnsAnswer {
 export interface FollowedNamesOptions {
   /** Rejects where there is no answer. */
   readonly resolve: (name: string) => Promise<DnsAnswer>;
-  /** Runs something later, unless it is called off by what this gives. */
-  readonly schedule: (ms: number, run: () => void) => () => void;
+  readonly schedule: Schedule;
   /** Gets the addresses of all names that were answered so far, sorted, when they are other ones. */
   readonly changed: (addresses: ReadonlyMap<string, readonly string[]>) => void;
   readonly log: Logger;
@@ -91,7 +92,9 @@ export class FollowedNames {
   private failed(name: string, error: unknown): void {
     if (this.failing.has(name)) return;
     this.failing.add(name);
-    const reason = error instanceof Error ? error.message : String(error);
-    this.options.log.warn({ name, reason }, "the name can't be resolved; addresses that were known stay in force");
+    this.options.log.warn(
+      { name, reason: errorMessage(error) },
+      "the name can't be resolved; addresses that were known stay in force",
+    );
   }
 }

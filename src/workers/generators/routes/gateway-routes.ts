@@ -1,30 +1,24 @@
 // The route configuration of a router's HTTP servers. Worker threads.
-import { envoy } from "../../../shared/gen/envoy.js";
 import type { ProxyView } from "../../../shared/model/view.ts";
 import { hostsMatch, isSubsetOf } from "../../../shared/names/hostname.ts";
 import { Fragments } from "../../encode/fragments.ts";
-import { joinRepeated } from "../../encode/join.ts";
 import { hostHeaders } from "../../filters/proxy-headers.ts";
 import { proxyConfigOf } from "../../filters/telemetry/tracing.ts";
 import type { VirtualHost } from "../../routing/default-routes.ts";
 import { bracketed } from "../../routing/domains.ts";
+import { encodedVirtualHost, joinedRoutes } from "../../routing/encoded-routes.ts";
 import { hashPoliciesOf } from "../../routing/hash-policy.ts";
-import { type HostHeaders, hostHeadersKey, withHostHeaders } from "../../routing/host-headers.ts";
+import { type HostHeaders, hostHeadersKey } from "../../routing/host-headers.ts";
 import { httpRoutes, type Route, type RouteContext } from "../../routing/http-route.ts";
 import { routeConfiguration } from "../../routing/route-configuration.ts";
 import { isCatchAll } from "../../routing/route-match.ts";
 import { clientTraits, routeDestinations } from "../../routing/route-traits.ts";
-import { virtualHostFor } from "../../routing/upstream-routes.ts";
 import { endsTls, type GatewayServer, mergedGateway } from "../../scope/gateways.ts";
 import { offersHttp3 } from "../../scope/http3.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { type VirtualService, virtualServicesFor } from "../../scope/virtual-services.ts";
 import type { GenerateInput } from "../generator.ts";
 
-const { RouteConfiguration, VirtualHost: VirtualHostCodec } = envoy.config.route.v3;
-
-/** Number of RouteConfiguration.virtual_hosts. */
-const VIRTUAL_HOSTS = 2;
 const REQUIRE_ALL_TLS = 2;
 
 /** What is served under one name: the routes of each VirtualService that has it, in order. */
@@ -44,13 +38,13 @@ export function gatewayRouteConfig(name: string, input: GenerateInput, scope: Pr
   for (const server of servers) addServer(hosts, server, port, input, scope);
   if (hosts.size === 0) {
     const blackhole = { name: `blackhole:${port}`, domains: ["*"] };
-    return RouteConfiguration.encode(routeConfiguration(name, [blackhole])).finish();
+    return joinedRoutes(routeConfiguration(name, [blackhole]), []);
   }
   const all = [...hosts.values()];
   const merged = input.ctx.mesh.features.routeCollapse ? collapse(all) : all;
   const headers = hostHeaders(proxyConfigOf(input.ctx, input.view));
   const encoded = merged.map((host) => encodedHost(host, input.view, headers));
-  return joinRepeated(RouteConfiguration, routeConfiguration(name, []), VIRTUAL_HOSTS, encoded);
+  return joinedRoutes(routeConfiguration(name, []), encoded);
 }
 
 function addServer(
@@ -123,7 +117,7 @@ function encodedHost(
       routes: catchAllLast(routes.flat()),
       ...(requireTls ? { requireTls } : {}),
     };
-    return VirtualHostCodec.encode(virtualHostFor(view, withHostHeaders(host, headers))).finish();
+    return encodedVirtualHost(view, host, headers);
   });
 }
 

@@ -1,26 +1,19 @@
 // The route configurations of a sidecar's outbound listeners, joined from serialized virtual hosts. Worker threads.
-import { envoy } from "../../../shared/gen/envoy.js";
 import type { ProxyView } from "../../../shared/model/view.ts";
 import { parseSubsetKey } from "../../../shared/names/cluster-name.ts";
 import { Fragments } from "../../encode/fragments.ts";
-import { joinRepeated } from "../../encode/join.ts";
 import { hostHeaders } from "../../filters/proxy-headers.ts";
 import { statefulSession } from "../../filters/stateful-session.ts";
 import { proxyConfigOf } from "../../filters/telemetry/tracing.ts";
 import { catchAllVirtualHost, type VirtualHost } from "../../routing/default-routes.ts";
-import { type HostHeaders, hostHeadersKey, withHostHeaders } from "../../routing/host-headers.ts";
+import { encodedVirtualHost, joinedRoutes } from "../../routing/encoded-routes.ts";
+import { type HostHeaders, hostHeadersKey } from "../../routing/host-headers.ts";
 import { routeConfiguration } from "../../routing/route-configuration.ts";
-import { virtualHostFor } from "../../routing/upstream-routes.ts";
 import type { EgressScope } from "../../scope/egress-hosts.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import type { GenerateInput } from "../generator.ts";
 import { hostRoutesAt } from "./host-routes.ts";
 import { type NamedHost, namedHosts } from "./named-hosts.ts";
-
-const { RouteConfiguration, VirtualHost: VirtualHostCodec } = envoy.config.route.v3;
-
-/** Number of RouteConfiguration.virtual_hosts. */
-const VIRTUAL_HOSTS = 2;
 
 /** The route configurations of one view in one snapshot, of which those on the same port share their work. */
 export class SidecarRoutes {
@@ -61,8 +54,10 @@ export class SidecarRoutes {
     const service = this.scope.byHostname.get(key.hostname);
     if (!service?.ports.some((p) => p.port === key.port)) return undefined;
     const hosts = this.hostsAt(name, key.port).filter((host) => host.source.port === key.port);
-    const encoded = hosts.map((host) => this.encoded(host, host.domains));
-    return joinRepeated(RouteConfiguration, { name }, VIRTUAL_HOSTS, encoded);
+    return joinedRoutes(
+      { name },
+      hosts.map((host) => this.encoded(host, host.domains)),
+    );
   }
 
   private hostsAt(name: string, port: number): readonly NamedHost[] {
@@ -82,7 +77,7 @@ export class SidecarRoutes {
   }
 
   private join(name: string, virtualHosts: readonly Uint8Array[]): Uint8Array {
-    return joinRepeated(RouteConfiguration, routeConfiguration(name, []), VIRTUAL_HOSTS, virtualHosts);
+    return joinedRoutes(routeConfiguration(name, []), virtualHosts);
   }
 
   private encoded(host: NamedHost, domains: readonly string[]): Uint8Array {
@@ -98,7 +93,7 @@ export class SidecarRoutes {
         routes: [...routes],
         ...(sessions ? { typedPerFilterConfig: sessions } : {}),
       };
-      return VirtualHostCodec.encode(virtualHostFor(view, withHostHeaders(message, headers))).finish();
+      return encodedVirtualHost(view, message, headers);
     });
   }
 }
@@ -111,8 +106,7 @@ function encodedCatchAll(scope: ProxyScope, view: ProxyView, headers: HostHeader
   const key = `${outboundPolicy} ${egressProxy} ${view.istioFilters} ${hostHeadersKey(headers)}`;
   let bytes = catchAlls.get(key);
   if (!bytes) {
-    const host = virtualHostFor(view, withHostHeaders(catchAllVirtualHost(outboundPolicy, egressProxy), headers));
-    bytes = VirtualHostCodec.encode(host).finish();
+    bytes = encodedVirtualHost(view, catchAllVirtualHost(outboundPolicy, egressProxy), headers);
     catchAlls.set(key, bytes);
   }
   return bytes;

@@ -2,7 +2,16 @@
 // https://istio.io/latest/docs/reference/config/telemetry/#AccessLogging
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { leftOut, observed, observedAt, type Place, ROOT, telemetry } from "../../../support/telemetry.ts";
+import {
+  type Levels,
+  leftOut,
+  levels,
+  observed,
+  observedAt,
+  type Place,
+  ROOT,
+  telemetry,
+} from "../../../support/telemetry.ts";
 import { show } from "../../../support/worker-behaviour.ts";
 import type { Json } from "../../../support/worker-json.ts";
 
@@ -16,14 +25,8 @@ const OFF = { disabled: true };
 const CLIENT = { match: { mode: "CLIENT" } };
 const SERVER = { match: { mode: "SERVER" } };
 
-type Entries = readonly object[];
-
-interface Case {
+interface Case extends Levels {
   readonly name: string;
-  /** Entries of the root namespace's Telemetry, the own namespace's, and one that chooses the workload. */
-  readonly root?: Entries;
-  readonly own?: Entries;
-  readonly chosen?: Entries;
   readonly config?: object;
   /** Files that are logged into, at the server's side and at the client's; with the filter in brackets. */
   readonly server: string;
@@ -115,13 +118,9 @@ const CASES: readonly Case[] = [
   },
 ];
 
-for (const { name, root, own, chosen, config = {}, server, client } of CASES) {
+for (const { name, config = {}, server, client, ...stated } of CASES) {
   test(name, () => {
-    const documents = [
-      ...(root ? [telemetry("root", { accessLogging: root }, ROOT)] : []),
-      ...(own ? [telemetry("own", { accessLogging: own })] : []),
-      ...(chosen ? [telemetry("chosen", { selector: { matchLabels: { app: "x" } }, accessLogging: chosen })] : []),
-    ];
+    const documents = levels("accessLogging", stated);
     const mesh = observed(documents, { extensionProviders: PROVIDERS, ...config });
     for (const place of PLACES) {
       const written = observedAt(mesh, place).logs.map((log) => {

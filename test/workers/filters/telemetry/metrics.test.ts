@@ -3,20 +3,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WORKLOAD } from "../../../support/inbound-filters.ts";
-import { leftOut, observed, observedAt, type Place, ROOT, telemetry } from "../../../support/telemetry.ts";
+import {
+  type Levels,
+  leftOut,
+  levels,
+  observed,
+  observedAt,
+  type Place,
+  ROOT,
+  telemetry,
+} from "../../../support/telemetry.ts";
 
 const PROMETHEUS = { providers: [{ name: "prometheus" }] };
 const OFF = { overrides: [{ match: { metric: "ALL_METRICS" }, disabled: true }] };
 const COUNT = { metric: "REQUEST_COUNT" };
 const tag = (name: string, value: string): object => ({ tagOverrides: { [name]: { value } } });
 
-type Entries = readonly object[];
-
-interface Case {
+interface Case extends Levels {
   readonly name: string;
-  readonly root?: Entries;
-  readonly own?: Entries;
-  readonly chosen?: Entries;
   readonly config?: object;
   /** The settings of the filter, at the server's side and at the client's; null for none. */
   readonly server: object | null;
@@ -120,13 +124,9 @@ const CASES: readonly Case[] = [
   },
 ];
 
-for (const { name, root, own, chosen, config = {}, server, client } of CASES) {
+for (const { name, config = {}, server, client, ...stated } of CASES) {
   test(name, () => {
-    const documents = [
-      ...(root ? [telemetry("root", { metrics: root }, ROOT)] : []),
-      ...(own ? [telemetry("own", { metrics: own })] : []),
-      ...(chosen ? [telemetry("chosen", { selector: { matchLabels: { app: "x" } }, metrics: chosen })] : []),
-    ];
+    const documents = levels("metrics", stated);
     const mesh = observed(documents, config);
     for (const place of ["http in", "tcp in", "http out", "tcp out"] satisfies Place[]) {
       const inbound = place.endsWith(" in");

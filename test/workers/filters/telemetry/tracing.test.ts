@@ -5,11 +5,12 @@ import { test } from "node:test";
 import { WORKLOAD } from "../../../support/inbound-filters.ts";
 import {
   COLLECTOR,
+  type Levels,
   leftOut,
+  levels,
   type Observed,
   observed,
   observedAt,
-  ROOT,
   telemetry,
 } from "../../../support/telemetry.ts";
 import { doc, show } from "../../../support/worker-behaviour.ts";
@@ -26,13 +27,8 @@ const ZIPKIN = { providers: [{ name: "zipkin" }] };
 const DEFAULT = { defaultProviders: { tracing: ["zipkin", "datadog"] } };
 const CLIENT = { match: { mode: "CLIENT" } };
 
-type Entries = readonly object[];
-
-interface Case {
+interface Case extends Levels {
   readonly name: string;
-  readonly root?: Entries;
-  readonly own?: Entries;
-  readonly chosen?: Entries;
   readonly config?: object;
   readonly env?: Record<string, string>;
   readonly proxy?: ProxySpec;
@@ -183,13 +179,9 @@ const CASES: readonly Case[] = [
   },
 ];
 
-for (const { name, root, own, chosen, config = {}, env, proxy, server, client } of CASES) {
+for (const { name, config = {}, env, proxy, server, client, ...stated } of CASES) {
   test(name, () => {
-    const documents = [
-      ...(root ? [telemetry("root", { tracing: root }, ROOT)] : []),
-      ...(own ? [telemetry("own", { tracing: own })] : []),
-      ...(chosen ? [telemetry("chosen", { selector: { matchLabels: { app: "x" } }, tracing: chosen })] : []),
-    ];
+    const documents = levels("tracing", stated);
     const mesh = observed(documents, { extensionProviders: PROVIDERS, ...config }, env);
     assert.equal(traced(observedAt(mesh, "http in", proxy)), server, "server");
     assert.equal(traced(observedAt(mesh, "http out", proxy)), client, "client");
