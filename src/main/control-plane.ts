@@ -22,6 +22,7 @@ import { Registry } from "./registry/registry.ts";
 import { createDnsClient } from "./sources/dns/dns-client.ts";
 import { type DnsAnswer, FollowedNames } from "./sources/dns/followed-names.ts";
 import { createFileSource, type FileSource } from "./sources/file/file-source.ts";
+import { Admission } from "./streams/admission.ts";
 import { AdsServer } from "./streams/ads-server.ts";
 import { NameSets } from "./streams/name-sets.ts";
 import { PushQueue } from "./streams/push-queue.ts";
@@ -109,12 +110,14 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
   const configured = readiness.hold("configuration");
 
   const cache = new ResourceCache({ maxEntries: options.xdsCacheSize, maxBytes: options.xdsCacheMegabytes * 2 ** 20 });
+  const admission = new Admission({ schedule, now });
   const metrics = createMetrics({
     version,
     services: () => registry.services.count,
     virtualServices: () => registry.objects.count("VirtualService"),
     cache: () => cache.stats(),
     workers: () => pool.stats(),
+    connectionsWaiting: () => admission.size,
   });
   onClose(registerProcessMetrics(metrics.registry));
   // The threads load their modules while configuration is read.
@@ -271,6 +274,7 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
         soon: setImmediate,
         schedule,
       }),
+      admission,
       names: new NameSets(),
       schedule,
       now,

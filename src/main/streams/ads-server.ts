@@ -4,6 +4,7 @@ import { type ErrorCode, errorCode, errorMessage, MizzenError } from "../../shar
 import type { ListenAddress } from "../config/options.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { type AdsCall, CallStream } from "./call-stream.ts";
+import { Listener } from "./listener.ts";
 import { MAX_NODE_BYTES, readIdentity } from "./proxy-identity.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { type DeltaRequest, decodeDeltaRequest, decodeSotwRequest, type SotwRequest } from "./request-wire.ts";
@@ -68,6 +69,7 @@ export class AdsServer {
   private readonly streams: StreamSet;
   private readonly deps: ServerDeps;
   private readonly rate: RateLimit;
+  private readonly listeners: Listener[] = [];
   private readonly calls = new Set<AdsCall>();
   private connections = 0;
   private draining = false;
@@ -98,21 +100,21 @@ export class AdsServer {
     });
   }
 
-  /** Listens in plain text; gives the address in use. */
+  /** Listens in plain text; gives the address in use. Rejects with MIZZEN_ERR_OPTIONS when it cannot. */
   async listen(address: ListenAddress): Promise<ListenAddress> {
-    const host = address.host === "" ? "[::]" : address.host.includes(":") ? `[${address.host}]` : address.host;
-    try {
-      return { host: address.host, port: await this.bind(`${host}:${address.port}`) };
-    } catch (error) {
-      // A machine without IPv6.
-      if (address.host !== "") throw error;
-      return { host: "", port: await this.bind(`0.0.0.0:${address.port}`) };
-    }
+    const { injectConnection } = this.server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+    const { options } = this;
+    const { admission } = this.deps;
+    const listener = new Listener({ admission, inject: injectConnection, log: options.log });
+    this.listeners.push(listener);
+    return await listener.listen(address);
   }
 
   /** Ends all streams so that proxies reconnect elsewhere; those that don't go in time are cut. */
   async shutdown(graceMs: number): Promise<void> {
     this.draining = true;
+    for (const listener of this.listeners) listener.close();
+    this.deps.admission.close();
     const drained = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
     for (const call of this.calls) fail(call, grpc.status.UNAVAILABLE, "the server is shutting down");
     let timer: NodeJS.Timeout | undefined;
@@ -124,17 +126,9 @@ export class AdsServer {
     this.server.forceShutdown();
   }
 
-  private bind(target: string): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.server.bindAsync(target, grpc.ServerCredentials.createInsecure(), (error, port) => {
-        if (error) reject(new MizzenError("MIZZEN_ERR_OPTIONS", `cannot listen on ${target}: ${error.message}`));
-        else resolve(port);
-      });
-    });
-  }
-
   private accept(call: AdsCall, variant: StreamVariant): void {
     const refuse = (code: grpc.status, reason: string): void => {
+      this.deps.admission.settled(call.getPeer());
       this.options.onRefused?.(reason);
       this.options.log.warn({ peer: call.getPeer(), reason }, "stream refused");
       fail(call, code, reason);
@@ -204,7 +198,10 @@ export class AdsServer {
       state.variant === "sotw"
         ? decodeSotwRequest(message, state.session?.repeatedNames())
         : decodeDeltaRequest(message);
-    state.session ??= this.connect(state, request.node);
+    if (!state.session) {
+      state.session = this.connect(state, request.node);
+      this.deps.admission.settled(state.session.peer);
+    }
     if (state.variant === "sotw") state.session.sotwRequest(request as SotwRequest);
     else state.session.deltaRequest(request as DeltaRequest);
   }

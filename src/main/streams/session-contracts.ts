@@ -4,6 +4,7 @@ import type { PushVersion } from "../../shared/ids.ts";
 import type { ProxyIdentity } from "../../shared/model/proxy.ts";
 import type { Schedule } from "../../shared/schedule.ts";
 import type { Planner, ResourceProvider, SnapshotSource } from "../push/contracts.ts";
+import type { Admission } from "./admission.ts";
 import type { NameSets } from "./name-sets.ts";
 import type { PushQueue } from "./push-queue.ts";
 import type { ReadPace } from "./read-pace.ts";
@@ -43,6 +44,7 @@ export interface SessionDeps {
 /** What the streams' server needs besides. */
 export interface ServerDeps extends SessionDeps {
   readonly readPace: ReadPace;
+  readonly admission: Admission;
 }
 
 /** Who is at the other end. */

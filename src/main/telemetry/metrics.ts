@@ -54,6 +54,7 @@ export interface MetricSources {
   readonly virtualServices: () => number;
   readonly cache: () => Readonly<Record<"entries" | "bytes" | "hits" | "misses" | "evictions", number>>;
   readonly workers: () => WorkerStats;
+  readonly connectionsWaiting: () => number;
 }
 
 /** Creates all metrics. Those that follow from the state of the mesh are read from `sources` at scrape time. */
@@ -120,6 +121,12 @@ export function createMetrics(sources: MetricSources): Metrics {
     "Seconds that workers spent on tasks; its rate by mizzen_workers is their utilisation.",
     {},
     () => sources.workers().busyMs / 1000,
+  );
+
+  read(
+    "mizzen_connections_waiting",
+    "Connections that wait to be taken up, a few at a time.",
+    sources.connectionsWaiting,
   );
 
   const receivedMax = gauge("pilot_xds_recv_max", "Largest request, in bytes.");

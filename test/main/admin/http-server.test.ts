@@ -65,6 +65,7 @@ test("ready when nobody holds it, and until then it says who does", async () => 
     virtualServices: () => 2,
     cache: () => ({ entries: 1, bytes: 70, hits: 2, misses: 3, evictions: 4 }),
     workers: () => ({ threads: 1, waiting: 0, busyMs: 1500 }),
+    connectionsWaiting: () => 5,
   });
   const servers = await startAdminServers({
     httpAddress: ANY_PORT,
@@ -101,6 +102,7 @@ test("ready when nobody holds it, and until then it says who does", async () => 
       "mizzen_xds_cache_bytes 70",
       "mizzen_workers 1",
       "mizzen_worker_busy_seconds_total 1.5",
+      "mizzen_connections_waiting 5",
     ]) {
       assert.equal(text.includes(`${line}\n`), true, line);
     }
