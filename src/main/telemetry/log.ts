@@ -48,9 +48,9 @@ const PINO_LEVEL: Record<LogLevel, string> = {
   debug: "debug",
 };
 
-/** Builds the scopes' loggers. Lines are written synchronously, so that none is lost at exit. */
+/** Builds the scopes' loggers. */
 export function createLogging(options: LogOptions): Logging {
-  const write = options.write ?? ((line: string) => void process.stdout.write(line));
+  const write = options.write ?? linesTo(process.stdout);
   const stream = { write: options.json ? write : (line: string) => write(toText(line)) };
   const root = pino(
     {
@@ -71,6 +71,24 @@ export function createLogging(options: LogOptions): Logging {
       loggers.set(scope, logger);
     }
     return logger;
+  };
+}
+
+/**
+ * The lines of one turn of the event loop are written together: a thousand proxies that connect at once have a line each, and
+ * each write is a call of the system. None is lost at exit, nor by an error that nobody catches.
+ */
+function linesTo(stream: NodeJS.WriteStream): (line: string) => void {
+  let lines = "";
+  const flush = (): void => {
+    const text = lines;
+    lines = "";
+    if (text !== "") stream.write(text);
+  };
+  process.on("exit", flush);
+  return (line) => {
+    if (lines === "") setImmediate(flush);
+    lines += line;
   };
 }
 
