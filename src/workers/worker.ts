@@ -15,11 +15,14 @@ import { SnapshotStore } from "./attach.ts";
 import type { PushContext } from "./context/push-context.ts";
 import { ResourceSink } from "./encode/resource-sink.ts";
 import { GENERATORS } from "./generators/table.ts";
+import { yieldToMain } from "./yield-to-main.ts";
 
 if (isMainThread) throw new MizzenError("MIZZEN_ERR_INVARIANT", "worker.ts was loaded on the main thread");
 
 /** Views whose parsed form a worker keeps. */
 const MAX_VIEWS = 4096;
+
+yieldToMain();
 
 const startup = workerData as WorkerStartup;
 if (startup.layoutRevision !== LAYOUT_REVISION) {

@@ -1,5 +1,7 @@
 // The pool with real worker threads: results, snapshots that workers don't know, and threads that die.
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { getPriority } from "node:os";
 import { after, before, test } from "node:test";
 import { WorkerPool } from "../../../src/main/pool/worker-pool.ts";
 import { buildView } from "../../../src/main/push/proxy-view.ts";
@@ -53,6 +55,14 @@ test("equal questions give equal bytes, whichever worker answers", async () => {
   }));
   assert.equal(one!.names.filter((name) => name.startsWith("outbound|80||s")).length, 20);
   for (const other of others) assert.deepEqual(other, one);
+});
+
+test("the main thread goes before its workers", { skip: process.platform !== "linux" && "needs Linux" }, () => {
+  const niceness = new Map(
+    readdirSync("/proc/self/task").map((thread) => [Number(thread), getPriority(Number(thread))]),
+  );
+  const own = niceness.get(process.pid)!;
+  assert.equal([...niceness.values()].filter((nice) => nice > own).length, 2, "two workers yield, and no other thread");
 });
 
 test("a worker that doesn't know a snapshot is sent all of it", async () => {
