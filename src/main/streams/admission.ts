@@ -21,9 +21,9 @@ export interface AdmissionOptions {
 }
 
 /** Connections in the making at a time: what they bring in one turn of the event loop takes a few milliseconds. */
-const MAX_BEGINNING = 24;
+const MAX_BEGINNING = 8;
 /** A connection that sends no request for so long makes room for the next. */
-const PATIENCE_MS = 25;
+const PATIENCE_MS = 10;
 
 /** Admits connections in the order in which they came. */
 export class Admission {
