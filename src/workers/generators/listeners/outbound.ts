@@ -79,16 +79,17 @@ function addPort(to: Egress, service: ServiceRecord, port: ServicePort): void {
     addHttp(to, bind || any, port, String(port.port), {
       grpcWeb: port.protocol === "GRPC-Web",
       detects: bind === "" || bind === any,
-      wildcards: egress.services.filter(
-        (s) => s.resolution === "dynamicDns" && s.ports.some((p) => p.port === port.port && isHttp(p.protocol)),
-      ),
+      wildcards: () =>
+        egress.services.filter(
+          (s) => s.resolution === "dynamicDns" && s.ports.some((p) => p.port === port.port && isHttp(p.protocol)),
+        ),
     });
     return;
   }
   const add = (address: string, cidr: string): void => {
     if (port.protocol === "Unsupported") {
       const routeName = address === any ? String(port.port) : `${service.hostname}:${port.port}`;
-      addHttp(to, address, port, routeName, { grpcWeb: false, detects: true, wildcards: [] });
+      addHttp(to, address, port, routeName, { grpcWeb: false, detects: true, wildcards: () => [] });
     }
     addTcp(to, address, port, { service, port: servedPort(to, service, port), cidr, wildcard: address === any });
   };
@@ -137,12 +138,16 @@ function endpointAddresses(
   return [...out].sort();
 }
 
-type HttpOptions = Pick<OutboundHttp, "grpcWeb" | "detects" | "wildcards">;
+/** Only the first service of a port decides: what follows from all of them is worked out once. */
+interface HttpOptions extends Pick<OutboundHttp, "grpcWeb" | "detects"> {
+  readonly wildcards: () => OutboundHttp["wildcards"];
+}
 
 function addHttp(to: Egress, bind: string, { port }: ServicePort, name: string, options: HttpOptions): void {
   const listener = listenerAt(to, bind, port);
   if (!listener || listener.http) return;
   const routeName = port === 0 ? bind : name;
+  const wildcards = options.wildcards();
   listener.http = (who) =>
     outboundHttpChain(who, {
       statPrefix: listenerName(bind, port),
@@ -150,6 +155,7 @@ function addHttp(to: Egress, bind: string, { port }: ServicePort, name: string, 
       routes: { name: routeName },
       resolvesUnknown: resolvesUnknown(to.scope),
       ...options,
+      wildcards,
     });
 }
 
