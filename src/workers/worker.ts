@@ -52,11 +52,13 @@ function drainChannel(): void {
 }
 
 function viewOf(ref: ProxyViewRef): ProxyView {
-  let view = views.get(ref.id);
+  const key = ref.plain ? `${ref.id} plain` : ref.id;
+  let view = views.get(key);
   if (!view) {
     view = JSON.parse(ref.json) as ProxyView;
+    if (ref.plain) view = { ...view, sightNamespace: "" };
     if (views.size >= MAX_VIEWS) views.delete(views.keys().next().value!);
-    views.set(ref.id, view);
+    views.set(key, view);
   }
   return view;
 }

@@ -171,7 +171,8 @@ export class WorkerMesh {
     const ctx = this.context();
     const out = new Map<string, Uint8Array>();
     for (const { ref, part, slice } of facetsOf(this.view(spec), type, this.relevance.current(), hashText)) {
-      const planned = { ...ref, view: JSON.parse(ref.json) as ProxyView };
+      const view = JSON.parse(ref.json) as ProxyView;
+      const planned = { id: ref.id, view: ref.plain ? { ...view, sightNamespace: "" } : view };
       for (const [name, bytes] of generateFor(ctx, planned, type, names, part, slice).resources) {
         assert.ok(!out.has(name), `${type} ${name} stands in two parts`);
         out.set(name, bytes);
@@ -184,7 +185,7 @@ export class WorkerMesh {
 /** Runs a generator, as a worker does. */
 export function generateFor(
   ctx: PushContext,
-  { id, view }: PlannedView,
+  { id, view }: Pick<PlannedView, "id" | "view">,
   type: XdsType,
   names: readonly string[] | null,
   part?: WantPart,

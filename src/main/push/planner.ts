@@ -230,7 +230,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   }
 
   private facetState(type: XdsType, made: MadeFacet): FacetState {
-    const key = `${type}|${partKey(made)}|${made.ref.id}`;
+    const key = `${type}|${partKey(made)}|${made.ref.id}|${made.ref.plain === true}`;
     let state = this.facets.get(key);
     if (!state) {
       state = { ...made, type, affected: this.version };

@@ -25,6 +25,8 @@ export type Hash = (text: string) => string;
 /** A view with what the planner asks of it. */
 export interface PlannedView extends ProxyViewRef {
   readonly view: ProxyView;
+  /** The view where its namespace sees what all others see. */
+  readonly asPlain: ProxyViewRef;
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
@@ -68,7 +70,8 @@ export function buildView(
     nodeName: "",
   };
   const json = canonicalJson(view);
-  return { id: viewId(hash(json)), json, view };
+  const id = viewId(hash(json));
+  return { id, json, view, asPlain: { id, json, plain: true } };
 }
 
 function askedTexts({ node: { metadata } }: ProxyIdentity, asked: ReadonlySet<string>): Record<string, string> {

@@ -66,15 +66,20 @@ export interface Relevance {
  */
 export function facetsOf(planned: PlannedView, type: XdsType, relevance: Relevance, hash: Hash): MadeFacet[] {
   const { view } = planned;
-  const whole: MadeFacet = { ref: planned, proxy: view, shared: false };
-  if (view.type !== "sidecar") return [whole];
+  if (view.type !== "sidecar") return [{ ref: planned, proxy: view, shared: false }];
+  const plain = relevance.namespaces.isPlain(view.namespace);
+  const whole: MadeFacet = {
+    ref: plain ? planned.asPlain : planned,
+    proxy: view,
+    shared: false,
+  };
   // gRPC's clients ask for all by name: nothing is cut into parts for them.
   const byName = view.generator === "grpc";
   switch (type) {
     case "EDS":
       return [made(endpointsFacet(view, relevance), hash)];
     case "RDS":
-      return [made(routesFacet(view, relevance), hash)];
+      return [seeing(made(routesFacet(view, relevance), hash), plain)];
     case "CDS":
       if (byName) return [made(clustersFacet(view, relevance), hash)];
       return [...sliced(made(clustersFacet(view, relevance), hash, "shared"), relevance), { ...whole, part: "own" }];
@@ -98,6 +103,11 @@ export interface MadeFacet extends TypePart {
 function made(view: ProxyView, hash: Hash, part?: WantPart): MadeFacet {
   const json = canonicalJson(view);
   return { ref: { id: viewId(hash(json)), json }, proxy: view, shared: true, ...(part ? { part } : {}) };
+}
+
+/** The same facet, of a namespace that sees what all others see. */
+function seeing(facet: MadeFacet, plain: boolean): MadeFacet {
+  return plain ? { ...facet, ref: { ...facet.ref, plain } } : facet;
 }
 
 /** The same facet for each slice of the hosts; each with a reference of its own, so that it is a task of its own. */

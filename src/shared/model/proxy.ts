@@ -46,6 +46,8 @@ export interface ProxyIdentity {
  */
 export interface ProxyViewRef {
   readonly id: ViewId;
-  /** The canonical JSON of the view, for the workers; sent once per worker and view. */
+  /** The canonical JSON of the view, for the workers. */
   readonly json: string;
+  /** True where its namespace sees what all others see: what follows from that alone is then worked out for all together. */
+  readonly plain?: boolean;
 }

@@ -71,6 +71,11 @@ export interface ProxyView {
   readonly generator: GeneratorKind;
   /** Namespace whose configuration applies. */
   readonly namespace: string;
+  /**
+   * The namespace as whose member it sees services, routes and rules: "" for all that see the same. Set by workers, and no part
+   * of the JSON; `namespace` where it is missing.
+   */
+  readonly sightNamespace?: string;
   /** Suffix of short names, such as `bookinfo.svc.cluster.local`. */
   readonly dnsDomain: string;
   /**

@@ -63,13 +63,18 @@ export function visibleServices(ctx: PushContext, namespace: string): readonly S
   );
 }
 
+/** The namespace as whose member a proxy sees services, routes and rules. */
+function sight({ sightNamespace, namespace }: ProxyView): string {
+  return sightNamespace ?? namespace;
+}
+
 /** The scope of a view: one object for all that see the same. */
 export function proxyScope(ctx: PushContext, view: ProxyView): ProxyScope {
   const sidecar = view.type === "sidecar" ? sidecarFor(ctx, view) : undefined;
   const asked = selectorLabels(ctx);
   const labels = Object.fromEntries(Object.entries(view.labels).filter(([label]) => asked.has(label)));
   const owner = sidecar ? `${sidecar.meta.namespace}/${sidecar.meta.name}` : "";
-  const key = `scope/${view.type}|${view.namespace}|${owner}|${canonicalJson(labels)}`;
+  const key = `scope/${view.type}|${sight(view)}|${owner}|${canonicalJson(labels)}`;
   return ctx.derive(key, SCOPE_DEPENDENCIES, () => buildScope(ctx, view, key, sidecar));
 }
 
@@ -87,6 +92,7 @@ function buildScope(
     for (const service of [...scope.services, ...routed]) addService(services, byHostname, service);
   }
   const rules = new Map<string, DestinationRule | undefined>();
+  const client = { namespace: sight(view), labels: view.labels };
   const { mode, egressProxy } = outboundTraffic(ctx, sidecar?.spec);
   return {
     key,
@@ -101,7 +107,7 @@ function buildScope(
     destinationRule(service) {
       const key = `${service.namespace}/${service.hostname}`;
       if (rules.has(key)) return rules.get(key);
-      const rule = destinationRuleFor(ctx, view, service);
+      const rule = destinationRuleFor(ctx, client, service);
       rules.set(key, rule);
       return rule;
     },
@@ -129,7 +135,7 @@ interface Egress {
 }
 
 function egressScopes(ctx: PushContext, view: ProxyView, sidecar: Networking_Sidecar | undefined): Egress[] {
-  const { namespace } = view;
+  const namespace = sight(view);
   const services = visibleServices(ctx, namespace);
   const virtualServices = virtualServicesFor(ctx, MESH_GATEWAY, namespace);
   const listeners = sidecar?.egress ?? [];
