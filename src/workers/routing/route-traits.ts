@@ -30,6 +30,12 @@ export function routeDestinations(vs: VirtualService): readonly string[] {
   return traitsOf(vs).destinations;
 }
 
+/** True when its routes depend on who the client is. */
+export function asksForClient(vs: VirtualService): boolean {
+  const { usesLabels, usesNamespace } = traitsOf(vs);
+  return usesLabels || usesNamespace;
+}
+
 /** What of a client its matches ask for: the same for clients that get the same routes. */
 export function clientTraits(vs: VirtualService, { namespace, labels }: ProxyView): string {
   const { usesLabels, usesNamespace } = traitsOf(vs);

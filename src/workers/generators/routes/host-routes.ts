@@ -8,9 +8,9 @@ import { Fragments } from "../../encode/fragments.ts";
 import { defaultOutboundRoute } from "../../routing/default-routes.ts";
 import { hashPoliciesOf } from "../../routing/hash-policy.ts";
 import { httpRoutes, type Route } from "../../routing/http-route.ts";
-import { clientTraits, routeDestinations } from "../../routing/route-traits.ts";
+import { asksForClient, clientTraits, routeDestinations } from "../../routing/route-traits.ts";
 import type { EgressScope } from "../../scope/egress-hosts.ts";
-import type { ProxyScope } from "../../scope/proxy-scope.ts";
+import { type ProxyScope, SCOPE_DEPENDENCIES } from "../../scope/proxy-scope.ts";
 import type { VirtualService } from "../../scope/virtual-services.ts";
 import { compareText } from "../../scope/visibility.ts";
 import type { GenerateInput } from "../generator.ts";
@@ -28,8 +28,26 @@ export interface HostRoutes {
 /** Services by host that are on a port, all of them for port 0. */
 type PortServices = ReadonlyMap<string, ServiceRecord>;
 
-/** Everything that may be reached at a port, VirtualServices before services that have none. */
-export function hostRoutesAt(port: number, input: GenerateInput, scope: ProxyScope, egress: EgressScope): HostRoutes[] {
+/**
+ * Everything that may be reached at a port, VirtualServices before services that have none. The same list for all that see the
+ * same, where no VirtualService asks who they are.
+ */
+export function hostRoutesAt(
+  port: number,
+  input: GenerateInput,
+  scope: ProxyScope,
+  egress: EgressScope,
+): readonly HostRoutes[] {
+  const { ctx, view } = input;
+  const at = `${scope.key}|${scope.egress.indexOf(egress)}`;
+  const personal = ctx.derive(`routes-ask/${at}`, SCOPE_DEPENDENCIES, () => egress.virtualServices.some(asksForClient));
+  if (personal) return newHostRoutes(port, input, scope, egress);
+  return ctx.derive(`host-routes/${at}|${port}|${view.generator}`, SCOPE_DEPENDENCIES, () =>
+    newHostRoutes(port, input, scope, egress),
+  );
+}
+
+function newHostRoutes(port: number, input: GenerateInput, scope: ProxyScope, egress: EgressScope): HostRoutes[] {
   // Of several services for one host the last has its say, as in istiod.
   const services = new Map<string, ServiceRecord>();
   for (const service of egress.services) {

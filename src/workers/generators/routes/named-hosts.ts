@@ -11,6 +11,8 @@ export interface NamedHost {
   readonly name: string;
   readonly domains: readonly string[];
   readonly source: HostRoutes;
+  /** Which of the sources that is. */
+  readonly at: number;
   readonly service: ServiceRecord | undefined;
 }
 
@@ -45,7 +47,8 @@ export function namedHosts(all: readonly HostRoutes[], ports: PortsInDomains, in
   const names = new Set<string>();
   const taken = new Set<string>();
   const out: NamedHost[] = [];
-  const add = (hostname: string, source: HostRoutes, service: ServiceRecord | undefined): void => {
+  const add = (hostname: string, at: number, service: ServiceRecord | undefined): void => {
+    const source = all[at]!;
     const name = `${bracketed(hostname)}:${source.port}`;
     if (names.has(name)) return;
     names.add(name);
@@ -64,11 +67,11 @@ export function namedHosts(all: readonly HostRoutes[], ports: PortsInDomains, in
     // A short name gives way to a host that is really called so.
     for (const domain of short) if (!known.has(domain)) take(domain);
     for (const address of addresses) take(address);
-    if (domains.length > 0) out.push({ name, domains, source, service });
+    if (domains.length > 0) out.push({ name, domains, source, at, service });
   };
-  for (const r of all) {
-    for (const host of r.hosts) add(host, r, undefined);
-    for (const service of r.services) add(service.hostname, r, service);
-  }
+  all.forEach(({ hosts, services }, at) => {
+    for (const host of hosts) add(host, at, undefined);
+    for (const service of services) add(service.hostname, at, service);
+  });
   return out;
 }

@@ -14,13 +14,14 @@ import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import type { GenerateInput } from "../generator.ts";
 import { hostRoutesAt } from "./host-routes.ts";
 import { type NamedHost, namedHosts } from "./named-hosts.ts";
+import { type RouteHosts, routeHosts } from "./route-hosts.ts";
 
 /** The route configurations of one view in one snapshot, of which those on the same port share their work. */
 export class SidecarRoutes {
   private readonly input: GenerateInput;
   private readonly scope: ProxyScope;
   private readonly headers: HostHeaders;
-  private readonly byPort = new Map<string, readonly NamedHost[]>();
+  private readonly byPort = new Map<string, RouteHosts>();
 
   constructor(input: GenerateInput, scope: ProxyScope) {
     this.input = input;
@@ -36,11 +37,9 @@ export class SidecarRoutes {
     const parsed = parseRouteName(name);
     if (!parsed) return undefined;
     const catchAll = encodedCatchAll(this.scope, this.input.view, this.headers);
-    const hosts = this.hostsAt(name, parsed.port);
-    if (parsed.hostname === "") {
-      return this.join(name, [...hosts.map((h) => this.encoded(h, h.domains)), catchAll]);
-    }
-    const own = hosts.find((h) => h.name === name);
+    const list = this.hostsAt(name, parsed.port);
+    if (parsed.hostname === "") return this.join(name, [...this.allEncoded(list), catchAll]);
+    const own = list.hosts.find((h) => h.name === name);
     return this.join(name, [own ? this.encoded(own, ["*"]) : catchAll]);
   }
 
@@ -53,27 +52,36 @@ export class SidecarRoutes {
     if (key?.direction !== "outbound" || key.subset !== "") return undefined;
     const service = this.scope.byHostname.get(key.hostname);
     if (!service?.ports.some((p) => p.port === key.port)) return undefined;
-    const hosts = this.hostsAt(name, key.port).filter((host) => host.source.port === key.port);
+    const hosts = this.hostsAt(name, key.port).hosts.filter((host) => host.source.port === key.port);
     return joinedRoutes(
       { name },
       hosts.map((host) => this.encoded(host, host.domains)),
     );
   }
 
-  private hostsAt(name: string, port: number): readonly NamedHost[] {
+  private hostsAt(name: string, port: number): RouteHosts {
     const key = port === 0 ? name : String(port);
-    let hosts = this.byPort.get(key);
-    if (!hosts) {
+    let list = this.byPort.get(key);
+    if (!list) {
+      const { ctx, view, viewId } = this.input;
       const egress = egressFor(this.scope, name, port);
       // Clients of a proxy name the port that they mean.
       const all = port === 0 || egress?.port?.protocol === "HTTP_PROXY";
       const routes = egress ? hostRoutesAt(all ? 0 : port, this.input, this.scope, egress) : [];
       // gRPC's clients look for what they were told to call, with the port.
-      const ports = this.input.view.generator === "grpc" ? "both" : all ? "only" : "none";
-      hosts = namedHosts(routes, ports, this.input);
-      this.byPort.set(key, hosts);
+      const ports = view.generator === "grpc" ? "both" : all ? "only" : "none";
+      list = routeHosts(`${viewId}|${key}`, ctx.mesh, routes, (sources) => namedHosts(sources, ports, this.input));
+      this.byPort.set(key, list);
     }
-    return hosts;
+    return list;
+  }
+
+  private allEncoded({ hosts, bytes }: RouteHosts): Uint8Array[] {
+    return hosts.map((host, i) => {
+      const encoded = bytes[i] ?? this.encoded(host, host.domains);
+      bytes[i] = encoded;
+      return encoded;
+    });
   }
 
   private join(name: string, virtualHosts: readonly Uint8Array[]): Uint8Array {
