@@ -34,6 +34,8 @@ const FAULTS: readonly (readonly [string, string, RegExp])[] = [
   ["src/main/registry/a.ts", 'import { x } from "../../workers/b.ts";\n', /through the pool/],
   ["src/main/registry/a.ts", 'import { x } from "../streams/b.ts";\n', /must not import src\/main\/streams/],
   ["src/main/push/a.ts", 'import { Piscina } from "piscina";\n', /piscina is imported only by/],
+  ["src/workers/a.ts", 'const pprof = await import("@datadog/pprof");\n', /is imported only by src\/shared\/profiling/],
+  ["src/shared/a.ts", 'import { createRequire } from "node:module";\n', /no I\/O/],
   ["src/main/push/a.ts", "const e = process.env.HOME;\n", /process\.env/],
   ["src/workers/encode/a.ts", "const t = Date.now();\n", /time is an argument/],
   ["src/shared/a.ts", "const r = Math.random();\n", /must not be random/],

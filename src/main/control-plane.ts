@@ -205,7 +205,7 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
   });
   followNames(registry.gatewayNames);
 
-  const profiler = options.profile ? new Profiler() : undefined;
+  const profiler = options.profile ? new Profiler(pool.profiles) : undefined;
   onClose(() => profiler?.close());
   const admin = await startAdminServers({
     httpAddress: options.httpAddress,

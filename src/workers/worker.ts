@@ -6,21 +6,23 @@ import { assertNever } from "../shared/assert.ts";
 import { errorCode, MizzenError } from "../shared/errors.ts";
 import type { ProxyViewRef } from "../shared/model/proxy.ts";
 import type { ProxyView } from "../shared/model/view.ts";
-import type { BatchTask, GenerateTask, WorkerStartup, WorkerTask } from "../shared/protocol/input.ts";
+import type { Announcement, BatchTask, GenerateTask, WorkerStartup, WorkerTask } from "../shared/protocol/input.ts";
 import type { BatchGenerated, Generated, GeneratedSet, TaskFailed } from "../shared/protocol/output.ts";
-import type { SnapshotHandle } from "../shared/snapshot/handle.ts";
 import { LAYOUT_REVISION } from "../shared/snapshot/layout.ts";
 import type { XdsType } from "../shared/xds-types.ts";
 import { SnapshotStore } from "./attach.ts";
 import type { PushContext } from "./context/push-context.ts";
 import { ResourceSink } from "./encode/resource-sink.ts";
 import { GENERATORS } from "./generators/table.ts";
+import { profile } from "./profiling.ts";
 import { yieldToMain } from "./yield-to-main.ts";
 
 if (isMainThread) throw new MizzenError("MIZZEN_ERR_INVARIANT", "worker.ts was loaded on the main thread");
 
 /** Views whose parsed form a worker keeps. */
 const MAX_VIEWS = 4096;
+/** The answer to tasks that ask for nothing. */
+const NOTHING: Generated = { ok: true, sets: [], warnings: [], attachMs: 0, generateMs: 0 };
 
 yieldToMain();
 
@@ -37,17 +39,19 @@ const hash = (bytes: Uint8Array): string => h64Raw(bytes).toString(16).padStart(
 
 const snapshots = new SnapshotStore();
 const channel = new BroadcastChannel(startup.channel);
-// Tasks are taken without turning the event loop, so steps are drained by hand. The channel must not hold the thread.
+// Tasks are taken without turning the event loop, so announcements are drained by hand. The channel must not hold the thread.
 channel.unref();
 const views = new Map<string, ProxyView>();
 
-/** Takes up all snapshots that were published since the last task. */
+/** Takes up all that was announced since the last task. */
 function drainChannel(): void {
   for (;;) {
     // Node takes either; its declarations know only ports.
-    const message = receiveMessageOnPort(channel as unknown as MessagePort) as { message: SnapshotHandle } | undefined;
-    if (!message) return;
-    snapshots.step(message.message);
+    const received = receiveMessageOnPort(channel as unknown as MessagePort) as { message: Announcement } | undefined;
+    if (!received) return;
+    const { message } = received;
+    if (message.tag === "step") snapshots.step(message.step);
+    else profile(message);
   }
 }
 
@@ -126,7 +130,9 @@ export default function run(task: WorkerTask): unknown {
     switch (task.tag) {
       case "warm":
         snapshots.warm();
-        return { ok: true, sets: [], warnings: [], attachMs: 0, generateMs: 0 };
+        return NOTHING;
+      case "wake":
+        return NOTHING;
       case "generate": {
         const started = performance.now();
         const ctx = attach(task);

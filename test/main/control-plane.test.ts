@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import * as grpc from "@grpc/grpc-js";
 import { startTestControlPlane } from "../support/control-plane.ts";
 import { FakeEnvoy } from "../support/fake-envoy.ts";
+import { readProfile } from "../support/profiles.ts";
 import { serviceText } from "../support/service-file.ts";
 import { until } from "../support/until.ts";
 
@@ -258,6 +259,9 @@ test("profiles can be taken, and turned off", async () => {
   const profile = await fetch(`${control.http}/debug/pprof/profile?seconds=0.1`);
   assert.equal(profile.status, 200);
   assert.equal((await profile.arrayBuffer()).byteLength > 100, true);
+  const worker = await fetch(`${control.http}/debug/pprof/heap?seconds=0.1&thread=worker-1`);
+  assert.deepEqual([...readProfile(new Uint8Array(await worker.arrayBuffer())).functions.keys()], ["worker-1"]);
+  assert.match(await (await fetch(`${control.http}/debug`)).text(), /pprof\/heap.*\?thread=worker-1/);
   const without = await startTestControlPlane({ configDir: folder, flags: { profile: "false" } });
   assert.equal((await fetch(`${without.http}/debug/pprof/profile?seconds=0.1`)).status, 404);
   await without.close();

@@ -1,93 +1,109 @@
 // Profiles of the running process in the format of Go's pprof, as at istiod's /debug/pprof. Main thread.
 //
-// They are of the main thread: `make flame` also draws the workers. The native profiler is loaded when it is first asked for.
-import { errorMessage } from "../../shared/errors.ts";
+// They are of all threads, with each sample labelled by its thread. Samplers are loaded when they are first asked for.
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { samplerProblem, startSampling } from "../../shared/profiling/sampler.ts";
+import type { ProfileKind } from "../../shared/protocol/profile.ts";
+import type { ThreadProfile, WorkerProfiles } from "../pool/worker-profiles.ts";
 import type { HttpAnswer, HttpRequest, Route } from "./http-server.ts";
 
 const DEFAULT_SECONDS = 10;
 const MAX_SECONDS = 300;
-/** As often as Go's profiler and `node --cpu-prof` do about. */
-const CPU_INTERVAL_MICROS = 1_000;
-const HEAP_INTERVAL_BYTES = 512 * 1024;
-const HEAP_STACK_DEPTH = 64;
+const MAIN = "main";
+/** How long workers may take to hand over what they have. */
+const WORKERS_LIMIT_MS = 5_000;
 
-type Pprof = typeof import("@datadog/pprof");
-type Kind = "profile" | "heap";
+const compress = promisify(gzip);
+
+interface Wanted {
+  readonly kind: ProfileKind;
+  readonly seconds: number;
+  /** All threads when absent. */
+  readonly thread: string | undefined;
+}
+
+interface Page {
+  readonly help: string;
+  readonly answer: Route;
+}
 
 /** Takes one profile at a time. */
 export class Profiler {
-  private running: { readonly kind: Kind; readonly end: () => void } | undefined;
+  private readonly workers: WorkerProfiles | undefined;
+  private running: { readonly kind: ProfileKind; readonly end: () => void } | undefined;
+
+  /** Without `workers`, of the main thread only. */
+  constructor(workers?: WorkerProfiles) {
+    this.workers = workers;
+  }
 
   /** The pages by path. */
-  routes(): Map<string, { readonly help: string; readonly answer: Route }> {
-    const help = `for ?seconds=${DEFAULT_SECONDS}, of the main thread, in pprof's format`;
+  routes(): Map<string, Page> {
+    const help = [
+      `for ?seconds=${DEFAULT_SECONDS}, of all threads, told apart by the label "thread"`,
+      "or of one: ?thread=main, ?thread=worker-1; in pprof's format",
+    ].join(", ");
+    const page = (kind: ProfileKind, what: string): Page => ({
+      help: `${what}, ${help}`,
+      answer: (request: HttpRequest) => this.answer(kind, request),
+    });
     return new Map([
-      [
-        "/debug/pprof/profile",
-        { help: `Where CPU time goes, ${help}`, answer: (r: HttpRequest) => this.take("profile", r) },
-      ],
-      [
-        "/debug/pprof/heap",
-        { help: `What allocates memory that stays, ${help}`, answer: (r: HttpRequest) => this.take("heap", r) },
-      ],
+      ["/debug/pprof/profile", page("cpu", "Where CPU time goes")],
+      ["/debug/pprof/heap", page("heap", "What allocates memory that stays")],
       ["/debug/pprof/cmdline", { help: "The command line", answer: () => ({ body: process.argv.join("\0") }) }],
     ]);
   }
 
-  /** Ends a profile that is being taken. */
+  /** Ends a profile that is being taken, with what it has. */
   close(): void {
     this.running?.end();
   }
 
-  private async take(kind: Kind, { query }: HttpRequest): Promise<HttpAnswer> {
+  private async answer(kind: ProfileKind, { query }: HttpRequest): Promise<HttpAnswer> {
     const seconds = Number(query.get("seconds") ?? DEFAULT_SECONDS);
     if (!(seconds > 0 && seconds <= MAX_SECONDS)) {
       return { status: 400, body: `seconds: a number up to ${MAX_SECONDS} is needed\n` };
     }
+    const thread = query.get("thread") ?? undefined;
+    const threads = [MAIN, ...(this.workers?.names() ?? [])];
+    if (thread !== undefined && !threads.includes(thread)) {
+      return { status: 400, body: `thread: one of ${threads.join(", ")} is needed, or none for all\n` };
+    }
     if (this.running) return { status: 409, body: `a ${this.running.kind} profile is being taken already\n` };
+    const problem = samplerProblem();
+    if (problem !== undefined) return { status: 501, body: `profiles cannot be taken here: ${problem}\n` };
+
     let end = (): void => undefined;
     const over = new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, seconds * 1000);
-      end = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+      end = resolve;
     });
+    const timer = setTimeout(end, seconds * 1000);
     this.running = { kind, end };
     try {
-      const pprof = await load();
-      if (typeof pprof === "string") return { status: 501, body: `profiles cannot be taken here: ${pprof}\n` };
-      const body = await (kind === "heap" ? heap(pprof, over) : cpu(pprof, over));
-      return { type: "application/octet-stream", body };
+      const parts = await this.sample({ kind, seconds, thread }, over);
+      if (parts.length === 0) return { status: 503, body: `nothing came from ${thread}; the log says why\n` };
+      return { type: "application/octet-stream", body: await inOne(parts, thread === undefined) };
     } finally {
-      end();
+      clearTimeout(timer);
       this.running = undefined;
     }
   }
-}
 
-/** The profiler, or why there is none: its native part is not built for every platform. */
-async function load(): Promise<Pprof | string> {
-  try {
-    const module = await import("@datadog/pprof");
-    return (module as unknown as { default?: Pprof }).default ?? module;
-  } catch (error) {
-    return errorMessage(error);
-  }
-}
-
-async function cpu({ time, encode }: Pprof, over: Promise<void>): Promise<Uint8Array> {
-  time.start({ intervalMicros: CPU_INTERVAL_MICROS });
-  await over;
-  return encode(time.stop());
-}
-
-async function heap({ heap: sampler, encode }: Pprof, over: Promise<void>): Promise<Uint8Array> {
-  sampler.start(HEAP_INTERVAL_BYTES, HEAP_STACK_DEPTH);
-  try {
+  /** Samples until `over`. */
+  private async sample({ kind, seconds, thread }: Wanted, over: Promise<void>): Promise<ThreadProfile[]> {
+    const own = thread === undefined || thread === MAIN ? startSampling(kind, seconds) : undefined;
+    const others = thread === MAIN ? undefined : this.workers?.start(kind, seconds, thread);
     await over;
-    return await encode(sampler.profile());
-  } finally {
-    sampler.stop();
+    // Workers end theirs while this thread does.
+    const theirs = others?.stop(WORKERS_LIMIT_MS) ?? [];
+    const mine = own ? [{ thread: MAIN, bytes: own.stop() }] : [];
+    return [...mine, ...(await theirs)];
   }
+}
+
+/** What pprof reads, of all parts. The code for it is loaded with the first profile. */
+async function inOne(parts: readonly ThreadProfile[], native: boolean): Promise<Uint8Array> {
+  const { mergeProfiles } = await import("./merge-profiles.ts");
+  return compress(await mergeProfiles(parts, native));
 }

@@ -5,14 +5,16 @@ import { Piscina } from "piscina";
 import { errorMessage, MizzenError } from "../../shared/errors.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { ResourceWant } from "../../shared/model/resource.ts";
-import type { GenerateTask, WorkerStartup, WorkerTask } from "../../shared/protocol/input.ts";
+import { poolChannelName } from "../../shared/protocol/channel.ts";
+import type { Announcement, GenerateTask, WorkerStartup, WorkerTask } from "../../shared/protocol/input.ts";
 import type { BatchGenerated, Generated, WorkerResult } from "../../shared/protocol/output.ts";
-import { snapshotChannelName } from "../../shared/snapshot/channel.ts";
+import type { ProfileReply } from "../../shared/protocol/profile.ts";
 import { LAYOUT_REVISION } from "../../shared/snapshot/layout.ts";
 import { completeHandle, type MeshSnapshot } from "../push/snapshot-builder.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { WorkerStats } from "../telemetry/metrics.ts";
 import { failure, isSmall, TaskBatches } from "./task-batches.ts";
+import { WorkerProfiles } from "./worker-profiles.ts";
 
 /** How often a task is run again after its worker died. */
 const MAX_LOST_WORKERS = 3;
@@ -36,6 +38,7 @@ let pools = 0;
 
 /** Owns the threads. `close` ends them. */
 export class WorkerPool {
+  readonly profiles: WorkerProfiles;
   private pool: Piscina;
   private readonly threads: number;
   private readonly startup: WorkerStartup;
@@ -54,10 +57,16 @@ export class WorkerPool {
   constructor(options: WorkerPoolOptions) {
     this.options = options;
     this.log = options.log;
-    const channel = snapshotChannelName(`${process.pid}-${++pools}`);
+    const channel = poolChannelName(`${process.pid}-${++pools}`);
     this.channel = new BroadcastChannel(channel);
     this.threads = options.workers ?? Math.max(1, availableParallelism() - 1);
     this.startup = { layoutRevision: LAYOUT_REVISION, channel };
+    this.profiles = new WorkerProfiles({
+      threadIds: () => this.pool.threads.map((thread) => thread.threadId),
+      announce: (message) => this.announce(message),
+      wake: () => this.wake(),
+      log: this.log,
+    });
     this.pool = this.startThreads();
     this.batches = new TaskBatches(this.threads, async (snapshot, items) => {
       const what = `${items.length} views`;
@@ -83,11 +92,10 @@ export class WorkerPool {
 
   /** Tells all workers of a new snapshot; they take it up with their next task. */
   publish(snapshot: MeshSnapshot): void {
-    if (this.closing) return;
-    this.channel.postMessage(snapshot.step);
+    this.announce({ tag: "step", step: snapshot.step });
   }
 
-  /** Starts the threads' modules and indices before the first proxy asks. */
+  /** Starts the threads' modules and indices before the first proxy asks: of all threads, as long as none has a task. */
   async warm(): Promise<void> {
     await Promise.all(this.pool.threads.map(() => this.run({ tag: "warm" })));
   }
@@ -158,9 +166,22 @@ export class WorkerPool {
   }
 
   async close(): Promise<void> {
+    this.profiles.close();
     this.closing = true;
     this.channel.close();
     await this.pool.destroy();
+  }
+
+  private announce(message: Announcement): void {
+    if (!this.closing) this.channel.postMessage(message);
+  }
+
+  /** As many tasks as there are threads: each idle one gets one, busy ones are waited for by what is left. */
+  private async wake(): Promise<void> {
+    if (this.closing || this.broken) return;
+    const task: WorkerTask = { tag: "wake" };
+    // Past the counting of tasks; one that is lost with its thread isn't missed.
+    await Promise.allSettled(this.pool.threads.map(() => this.pool.run(task)));
   }
 
   private async run(task: WorkerTask): Promise<WorkerResult> {
@@ -188,6 +209,7 @@ export class WorkerPool {
       this.lastError = errorMessage(error);
       if (!this.closing) this.log.error({ error: this.lastError }, "a worker failed outside a task");
     });
+    pool.on("message", (reply: ProfileReply) => this.profiles.received(reply));
     pool.on("workerDestroy", () => setImmediate(() => this.checkThreads(pool)));
     return pool;
   }

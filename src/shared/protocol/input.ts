@@ -3,6 +3,7 @@ import type { PushVersion } from "../ids.ts";
 import type { ProxyViewRef } from "../model/proxy.ts";
 import type { ResourceWant } from "../model/resource.ts";
 import type { SnapshotHandle } from "../snapshot/handle.ts";
+import type { ProfileStart, ProfileStop } from "./profile.ts";
 
 /** Generate and serialize some types for one view from one snapshot. */
 export interface GenerateTask {
@@ -30,11 +31,19 @@ export interface WarmTask {
   readonly tag: "warm";
 }
 
-export type WorkerTask = GenerateTask | BatchTask | WarmTask;
+/** Take up what has been announced, and nothing else: for workers that have no other task. */
+export interface WakeTask {
+  readonly tag: "wake";
+}
+
+export type WorkerTask = GenerateTask | BatchTask | WarmTask | WakeTask;
+
+/** Posted to all workers on their channel; each takes it up at the start of its next task. */
+export type Announcement = { readonly tag: "step"; readonly step: SnapshotHandle } | ProfileStart | ProfileStop;
 
 /** Given to each worker thread when it starts. */
 export interface WorkerStartup {
   readonly layoutRevision: number;
-  /** Name of the broadcast channel with the snapshots' steps. */
+  /** Name of the broadcast channel with the announcements. */
   readonly channel: string;
 }
