@@ -4,7 +4,7 @@
 import { MODES, type Mode } from "../client/messages.ts";
 import { short } from "./format.ts";
 import type { Row } from "./row.ts";
-import { textTable } from "./table.ts";
+import { type Table, tableLines } from "./table.ts";
 
 type Figure = "CPU ms/proxy" | "P99 ms" | "KB/proxy" | "connect s" | "peak MiB" | "% of a core";
 
@@ -57,7 +57,7 @@ const ANCHORS: readonly Anchor[] = [
 const PROXIES = 1000;
 
 /** A table of what can be compared; nothing when nothing can. */
-export function anchorsTable(rows: readonly Row[]): readonly string[] {
+export function anchorTables(rows: readonly Row[]): readonly Table[] {
   const cells = rows
     .filter(({ proxies }) => proxies === PROXIES)
     .flatMap((row) =>
@@ -72,7 +72,12 @@ export function anchorsTable(rows: readonly Row[]): readonly string[] {
     );
   if (cells.length === 0) return [];
   const headings = ["mesh", "step", "mode", "figure", "Mizzen", "goal", "istiod", "istiod/Mizzen", ""];
-  return ["", "beside istiod (1,000 proxies):", ...textTable(headings, cells)];
+  return [{ title: "beside istiod (1,000 proxies):", headings, rows: cells, notes: [] }];
+}
+
+/** The same as lines of text. */
+export function anchorsTable(rows: readonly Row[]): readonly string[] {
+  return anchorTables(rows).flatMap(tableLines);
 }
 
 const NONE = "–";

@@ -16,6 +16,10 @@ export interface Axis {
 
 export interface Line {
   readonly label: string;
+  /** A number for what has the same colour in all charts of a scenario: its step. */
+  readonly color: number;
+  /** Tells the second way of the protocol from the first. */
+  readonly dashed: boolean;
   readonly x: readonly number[];
   readonly y: readonly number[];
 }
@@ -32,6 +36,7 @@ function growthCharts(rows: readonly Row[]): readonly Chart[] {
     const lines = (of: (row: Row) => number): readonly Line[] =>
       groups(changes, lineOf).map(([label, same]) => ({
         label,
+        ...lookOf(some, same[0]!),
         x: same.map(({ services }) => services),
         y: same.map(of),
       }));
@@ -40,14 +45,14 @@ function growthCharts(rows: readonly Row[]): readonly Chart[] {
       chart(
         `${scenario}: CPU of one change`,
         x,
-        "ms",
+        "CPU time, ms",
         false,
         lines(({ cpuMs }) => cpuMs),
       ),
       chart(
         `${scenario}: latency, P99`,
         x,
-        "ms",
+        "latency, ms",
         false,
         lines(({ latency }) => latency.p99),
       ),
@@ -63,11 +68,12 @@ function latencyCharts(rows: readonly Row[]): readonly Chart[] {
   ).map(([title, some]) => {
     const lines = some.map((row) => ({
       label: lineOf(row),
+      ...lookOf(rows, row),
       x: row.latency.curve.map((_, percent) => percent),
       // A logarithmic axis has no 0.
       y: row.latency.curve.map((value) => Math.max(value, 0.01)),
     }));
-    return chart(title, { label: "percent of proxies and changes", logarithmic: false }, "ms", true, lines);
+    return chart(title, { label: "percent of proxies and changes", logarithmic: false }, "latency, ms", true, lines);
   });
 }
 
@@ -77,15 +83,28 @@ function memoryCharts(memory: Report["memory"]): readonly Chart[] {
     .map(({ label, points }) => {
       const x = points.map(({ seconds }) => seconds);
       const lines = [
-        { label: "resident", x, y: points.map(({ rssMiB }) => rssMiB) },
-        { label: "heap of the main thread", x, y: points.map(({ heapMiB }) => heapMiB) },
+        { label: "resident", color: 0, dashed: false, x, y: points.map(({ rssMiB }) => rssMiB) },
+        { label: "heap of the main thread", color: 1, dashed: false, x, y: points.map(({ heapMiB }) => heapMiB) },
       ];
-      return chart(`${label}: the server's memory`, { label: "seconds", logarithmic: false }, "MiB", false, lines);
+      return chart(
+        `${label}: the server's memory`,
+        { label: "seconds", logarithmic: false },
+        "memory, MiB",
+        false,
+        lines,
+      );
     });
 }
 
-function chart(title: string, x: Axis, unit: string, logarithmic: boolean, lines: readonly Line[]): Chart {
-  return { title, x, y: { label: unit, logarithmic }, lines };
+function chart(title: string, x: Axis, label: string, logarithmic: boolean, lines: readonly Line[]): Chart {
+  return { title, x, y: { label, logarithmic }, lines };
+}
+
+/** How the line of a row is drawn, among those of its scenario. */
+function lookOf(rows: readonly Row[], { scenario, step, mode }: Row): Pick<Line, "color" | "dashed"> {
+  const same = rows.filter((row) => row.scenario === scenario);
+  const steps = [...new Set(same.map((row) => row.step))];
+  return { color: steps.indexOf(step), dashed: mode !== same[0]!.mode };
 }
 
 function lineOf({ step, mode }: Row): string {

@@ -1,7 +1,7 @@
 // The table of `make bench`. Pure.
 import { kilobytes, short } from "./format.ts";
 import type { Row } from "./row.ts";
-import { textTable } from "./table.ts";
+import { type Table, tableLines } from "./table.ts";
 
 interface Column {
   readonly heading: string;
@@ -35,17 +35,22 @@ const COLUMNS: readonly Column[] = [
   { heading: "", cell: (row) => (remarks(row).length > 0 ? "*" : "") },
 ];
 
-/** A table for each scenario and mesh, and what has to be known of its rows below. */
-export function rowsTables(rows: readonly Row[]): readonly string[] {
-  const out: string[] = [];
-  for (const title of new Set(rows.map(titleOf))) {
+/** A table for each scenario and mesh, with what has to be known of its rows. */
+export function rowTables(rows: readonly Row[]): readonly Table[] {
+  return [...new Set(rows.map(titleOf))].map((title) => {
     const some = rows.filter((row) => titleOf(row) === title);
-    const headings = COLUMNS.map(({ heading }) => heading);
-    const cells = some.map((row) => COLUMNS.map(({ cell }) => cell(row)));
-    out.push("", title, ...textTable(headings, cells));
-    for (const row of some) out.push(...remarks(row).map((note) => `  * ${row.step}, ${row.mode}: ${note}`));
-  }
-  return out;
+    return {
+      title,
+      headings: COLUMNS.map(({ heading }) => heading),
+      rows: some.map((row) => COLUMNS.map(({ cell }) => cell(row))),
+      notes: some.flatMap((row) => remarks(row).map((note) => `${row.step}, ${row.mode}: ${note}`)),
+    };
+  });
+}
+
+/** The same as lines of text. */
+export function rowsTables(rows: readonly Row[]): readonly string[] {
+  return rowTables(rows).flatMap(tableLines);
 }
 
 /** Above this share of a core, the client may be what is measured. */

@@ -37,7 +37,7 @@ const REPORT: Report = {
 
 test("what grows with the mesh is plotted over its size, one line for each step", () => {
   const chart = chartsOf(REPORT).find(({ title }) => title === "growth: CPU of one change");
-  assert.deepEqual(chart?.lines, [{ label: "endpoint, delta", x: [100, 1000], y: [10, 11] }]);
+  assert.deepEqual(chart?.lines, [{ label: "endpoint, delta", color: 0, dashed: false, x: [100, 1000], y: [10, 11] }]);
 });
 
 test("a scenario on one mesh has no such plot, but one of latencies", () => {
@@ -45,6 +45,21 @@ test("a scenario on one mesh has no such plot, but one of latencies", () => {
   assert.ok(!titles.includes("changes: CPU of one change"));
   assert.ok(titles.includes("changes, m1000: latency"));
   assert.ok(titles.includes("soak: the server's memory"));
+});
+
+test("a step has one colour in all plots of its scenario, and the second mode's lines are dashed", () => {
+  const rows = [
+    rowWith({ step: "connect", mode: "sotw" }),
+    rowWith({ step: "endpoint", mode: "sotw" }),
+    rowWith({ step: "endpoint", mode: "delta" }),
+  ];
+  const [chart] = chartsOf({ ...REPORT, rows });
+  const looks = chart!.lines.map(({ label, color, dashed }) => [label, color, dashed]);
+  assert.deepEqual(looks, [
+    ["connect, sotw", 0, false],
+    ["endpoint, sotw", 1, false],
+    ["endpoint, delta", 1, true],
+  ]);
 });
 
 test("the page is whole, and loads nothing", () => {
@@ -65,9 +80,12 @@ test("the page's script hands each chart to the library with a value for each po
     { join: (lines: number[][][]) => [lines[0]![0]!, ...lines.map(([, y]) => y!)] },
   );
   const text = JSON.stringify(chartsOf(REPORT));
-  const element = { textContent: text, appendChild: (child: unknown) => child };
-  const document = { getElementById: () => element, createElement: () => ({}) };
-  vm.runInNewContext(DRAW, { uPlot, document, JSON });
+  const element = { textContent: text, appendChild: () => ({ clientWidth: 640 }) };
+  const document = { getElementById: () => element, createElement: () => ({}), documentElement: {} };
+  const listens = { addEventListener: () => undefined };
+  const style = { getPropertyValue: () => "" };
+  const page = { ...listens, matchMedia: () => listens, getComputedStyle: () => style };
+  vm.runInNewContext(DRAW, { ...page, uPlot, document, JSON, Intl });
   assert.equal(drawn.length, chartsOf(REPORT).length);
   assert.deepEqual(drawn.find(({ title }) => title.startsWith("soak"))?.points, [2, 2, 2]);
 });
