@@ -35,7 +35,7 @@ export function addMainSteps(
     .add("queue: 1,000 jobs", () => serveAll(1000))
     .add("response: body of all clusters, sotw", () => void encodeSotwResources("CDS", clusters))
     .add("response: body of all clusters, delta", () => void encodeDeltaResources("CDS", clusters))
-    .add("response: frame around a body", () => void sotwResponse(header, [body]).frame());
+    .add("response: frame around a body", () => void sotwResponse(header, body).frame());
 }
 
 function serveAll(count: number): Promise<void> {

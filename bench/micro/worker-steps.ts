@@ -26,8 +26,12 @@ export function generate(
   const view = JSON.parse(mesh.view.json) as ProxyView;
   const sink = new ResourceSink(mesh.hash, () => undefined);
   GENERATORS[type]({ ctx, view, viewId: mesh.view.id, names, part: undefined, slice: undefined }, sink);
-  const { names: found, hashes, offsets, bytes } = sink.finish(type);
-  return found.map((name, i) => ({ name, hash: hashes[i]!, bytes: bytes.subarray(offsets[i], offsets[i + 1]) }));
+  const { names: found, hashes, offsets, bytes, own } = sink.finish(type);
+  return found.map((name, i) => ({
+    name,
+    hash: hashes[i]!,
+    bytes: own.get(i) ?? bytes.subarray(offsets[i], offsets[i + 1]),
+  }));
 }
 
 /** A context over the first snapshot that has nothing made yet. */

@@ -113,10 +113,14 @@ function failed(error: unknown, type?: XdsType): TaskFailed {
   };
 }
 
+function buffersOf({ bytes, own }: GeneratedSet): ArrayBuffer[] {
+  return [bytes, ...own.values()].map(({ buffer }) => buffer as ArrayBuffer);
+}
+
 /** The answer with the bytes moved to the main thread instead of copied. */
 function moved(result: Generated | BatchGenerated): unknown {
   const answers = "items" in result ? result.items : [result];
-  const buffers = answers.flatMap((a) => (a.ok ? a.sets.map((set) => set.bytes.buffer as ArrayBuffer) : []));
+  const buffers = answers.flatMap((a) => (a.ok ? a.sets.flatMap(buffersOf) : []));
   return move({ [transferableSymbol]: buffers, [valueSymbol]: result });
 }
 

@@ -56,13 +56,13 @@ test("messages are the same however they are cut into chunks", () => {
 
 test("a frame has the header, all resources, and with delta the removed names", () => {
   const resources = [resource("a", 300), resource("b", 300)];
-  const sotw = whole(sotwResponse(HEADER, [encodeSotwResources("EDS", resources)]).frame());
+  const sotw = whole(sotwResponse(HEADER, encodeSotwResources("EDS", resources)).frame());
   const frame = readFrame(sotw, "sotw");
   assert.deepEqual([frame.type, frame.version, frame.nonce], ["EDS", "v7", "n1"]);
-  assert.ok(frame.resources.equals(encodeSotwResources("EDS", resources)));
-  const delta = whole(deltaResponse(HEADER, [encodeDeltaResources("EDS", resources)], ["gone"]).frame());
+  assert.ok(frame.resources.equals(Buffer.concat(encodeSotwResources("EDS", resources))));
+  const delta = whole(deltaResponse(HEADER, encodeDeltaResources("EDS", resources), ["gone"]).frame());
   assert.deepEqual(readFrame(delta, "delta").removed, ["gone"]);
-  assert.ok(readFrame(delta, "delta").resources.equals(encodeDeltaResources("EDS", resources)));
+  assert.ok(readFrame(delta, "delta").resources.equals(Buffer.concat(encodeDeltaResources("EDS", resources))));
 });
 
 test("the server understands the client's requests", () => {
@@ -117,7 +117,7 @@ test("contents are the same whether they are read whole or by what differs", () 
       [199, "last"],
       [100, "longer-name"],
     ] as const) {
-      const bytes = Buffer.from(encode("EDS", many(changed, tag)));
+      const bytes = Buffer.concat(encode("EDS", many(changed, tag)));
       const fresh = new Contents("EDS", mode, true).of(bytes);
       const compared = shared.of(bytes);
       assert.deepEqual(compared.items, fresh.items, `${mode} ${tag}`);

@@ -198,7 +198,7 @@ export function generateFor(
   const resources = new Map<string, Uint8Array>();
   set.names.forEach((name, i) => {
     assert.ok(!resources.has(name), `${type} ${name} is generated twice`);
-    const bytes = set.bytes.subarray(set.offsets[i]!, set.offsets[i + 1]!);
+    const bytes = set.own.get(i) ?? set.bytes.subarray(set.offsets[i]!, set.offsets[i + 1]!);
     assert.equal(set.hashes[i], hashBytes(bytes), `hash of ${type} ${name}`);
     resources.set(name, bytes);
   });

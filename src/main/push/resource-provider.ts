@@ -314,6 +314,6 @@ function resourcesOf(set: GeneratedSet): EncodedResource[] {
   return set.names.map((name, i) => ({
     name,
     hash: set.hashes[i]!,
-    bytes: set.bytes.subarray(set.offsets[i]!, set.offsets[i + 1]!),
+    bytes: set.own.get(i) ?? set.bytes.subarray(set.offsets[i]!, set.offsets[i + 1]!),
   }));
 }

@@ -3,11 +3,9 @@
 import { LRUCache } from "lru-cache";
 import type { EncodedResource, ResourceSet } from "../../shared/model/resource.ts";
 import { PairMemo } from "../../shared/pair-memo.ts";
+import type { XdsType } from "../../shared/xds-types.ts";
 import { Held } from "./held.ts";
-import { encodeDeltaResources, encodeSotwResources } from "./response-wire.ts";
-
-/** A field's bytes, in pieces that several streams share. */
-export type Body = readonly Uint8Array[];
+import { type Body, copiedBytes, encodeDeltaResources, encodeSotwResources } from "./response-wire.ts";
 
 /** What has to be sent, if anything. */
 export class Difference {
@@ -52,10 +50,10 @@ export class Difference {
     const { type } = this.set;
     if (variant === "delta") {
       if (this.parts) return this.parts.flatMap((part) => (part.changed.length > 0 ? part.body("delta") : []));
-      return [bodyOf(deltaBodies, this, () => encodeDeltaResources(type, this.changed))];
+      return bodyOf("delta", this, type, this.changed);
     }
     if (this.parts || this.changed.length === this.set.resources.length) return sotwBody(this.set);
-    return [bodyOf(sotwBodies, this, () => encodeSotwResources(type, this.changed))];
+    return bodyOf("sotw", this, type, this.changed);
   }
 
   /** What the proxy has once the difference is sent. */
@@ -121,20 +119,22 @@ export function partialDifference(held: Held, set: ResourceSet, asked: readonly 
 const MAX_BODIES = 512;
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
-type Bodies = LRUCache<object, Uint8Array>;
+type Bodies = LRUCache<object, Body>;
 
 function newBodies(): Bodies {
-  return new LRUCache({ max: MAX_BODIES, maxSize: MAX_BODY_BYTES, sizeCalculation: (body) => body.length + 256 });
+  return new LRUCache({ max: MAX_BODIES, maxSize: MAX_BODY_BYTES });
 }
 
 const sotwBodies = newBodies();
 const deltaBodies = newBodies();
 
-function bodyOf(bodies: Bodies, key: object, encode: () => Uint8Array): Uint8Array {
+function bodyOf(variant: "sotw" | "delta", key: object, type: XdsType, resources: readonly EncodedResource[]): Body {
+  const bodies = variant === "sotw" ? sotwBodies : deltaBodies;
   let body = bodies.get(key);
   if (!body) {
-    body = encode();
-    bodies.set(key, body);
+    body = (variant === "sotw" ? encodeSotwResources : encodeDeltaResources)(type, resources);
+    // What isn't copied is in the set as well.
+    bodies.set(key, body, { size: copiedBytes(resources) + 256 });
   }
   return body;
 }
@@ -142,7 +142,7 @@ function bodyOf(bodies: Bodies, key: object, encode: () => Uint8Array): Uint8Arr
 /** The `resources` field with a whole set. */
 export function sotwBody(set: ResourceSet): Body {
   if (set.parts) return set.parts.flatMap(sotwBody);
-  return [bodyOf(sotwBodies, set, () => encodeSotwResources(set.type, set.resources))];
+  return bodyOf("sotw", set, set.type, set.resources);
 }
 
 const unions = new PairMemo<ResourceSet, ResourceSet, ResourceSet>();

@@ -28,10 +28,15 @@ export interface ResponseHeader {
   readonly controlPlane: Uint8Array;
 }
 
+/** A field's bytes, in pieces that several streams share. */
+export type Body = readonly Uint8Array[];
+
 /** The `resources` field of a state-of-the-world response: an Any for each resource. */
-export function encodeSotwResources(type: XdsType, resources: readonly EncodedResource[]): Uint8Array {
+export function encodeSotwResources(type: XdsType, resources: readonly EncodedResource[]): Body {
   const typeUrl = Buffer.from(TYPE_URL[type]);
-  const out = new ByteSink(resources.reduce((sum, r) => sum + anySize(typeUrl.length, r.bytes.length) + 6, 0));
+  const out = new PieceSink(
+    resources.reduce((sum, r) => sum + anySize(typeUrl.length, r.bytes.length) + 6 - notCopied(r.bytes), 0),
+  );
   for (const resource of resources) {
     out.tag(RESOURCES, anySize(typeUrl.length, resource.bytes.length));
     out.any(typeUrl, resource.bytes);
@@ -40,7 +45,7 @@ export function encodeSotwResources(type: XdsType, resources: readonly EncodedRe
 }
 
 /** The `resources` field of a delta response: a Resource with name and version for each. */
-export function encodeDeltaResources(type: XdsType, resources: readonly EncodedResource[]): Uint8Array {
+export function encodeDeltaResources(type: XdsType, resources: readonly EncodedResource[]): Body {
   const typeUrl = Buffer.from(TYPE_URL[type]);
   const parts = resources.map((resource) => {
     const name = Buffer.from(resource.name);
@@ -49,7 +54,7 @@ export function encodeDeltaResources(type: XdsType, resources: readonly EncodedR
     const size = fieldSize(version.length) + fieldSize(any) + fieldSize(name.length);
     return { resource, name, version, any, size };
   });
-  const out = new ByteSink(parts.reduce((sum, p) => sum + fieldSize(p.size), 0));
+  const out = new PieceSink(parts.reduce((sum, p) => sum + fieldSize(p.size) - notCopied(p.resource.bytes), 0));
   for (const { resource, name, version, any, size } of parts) {
     out.tag(RESOURCES, size);
     out.field(RESOURCE_VERSION, version);
@@ -147,11 +152,27 @@ function anySize(typeUrl: number, value: number): number {
   return fieldSize(typeUrl) + fieldSize(value);
 }
 
-/** Writes into one buffer of a known size at most. */
-class ByteSink {
-  private readonly buffer: Buffer;
-  private at = 0;
+/** Resources from here on are pieces of their own, and not copied. */
+const OWN_PIECE_BYTES = 64 * 1024;
 
+/** How much of resources is copied into the bodies of responses. */
+export function copiedBytes(resources: readonly EncodedResource[]): number {
+  return resources.reduce((sum, { bytes }) => sum + bytes.length - notCopied(bytes), 0);
+}
+
+function notCopied(bytes: Uint8Array): number {
+  return bytes.length >= OWN_PIECE_BYTES ? bytes.length : 0;
+}
+
+/** Writes into a buffer; what is large comes between parts of it, as it is. */
+class PieceSink {
+  private readonly buffer: Buffer;
+  private readonly pieces: Uint8Array[] = [];
+  /** What is written, and how much of that is in pieces already. */
+  private at = 0;
+  private done = 0;
+
+  /** `size`: of all that is copied, at most. */
   constructor(size: number) {
     this.buffer = Buffer.allocUnsafeSlow(size);
   }
@@ -173,10 +194,22 @@ class ByteSink {
 
   any(typeUrl: Uint8Array, value: Uint8Array): void {
     this.field(ANY_TYPE, typeUrl);
-    this.field(ANY_VALUE, value);
+    if (notCopied(value) === 0) {
+      this.field(ANY_VALUE, value);
+      return;
+    }
+    this.tag(ANY_VALUE, value.length);
+    this.cut();
+    this.pieces.push(value);
   }
 
-  finish(): Uint8Array {
-    return this.buffer.subarray(0, this.at);
+  finish(): Body {
+    this.cut();
+    return this.pieces;
+  }
+
+  private cut(): void {
+    if (this.at > this.done) this.pieces.push(this.buffer.subarray(this.done, this.at));
+    this.done = this.at;
   }
 }

@@ -2,15 +2,20 @@
 import type { ErrorCode } from "../errors.ts";
 import type { XdsType } from "../xds-types.ts";
 
-/** Resources of one want: `names[i]` has hash `hashes[i]` and the bytes from `offsets[i]` to `offsets[i + 1]`. */
+/**
+ * Resources of one want: `names[i]` has hash `hashes[i]` and the bytes `own.get(i)`, or those from `offsets[i]` to
+ * `offsets[i + 1]` of the buffer that all others share.
+ */
 export interface GeneratedSet {
   readonly type: XdsType;
   readonly names: readonly string[];
   readonly hashes: readonly string[];
   /** `names.length + 1` byte positions in `bytes`. */
   readonly offsets: Uint32Array;
-  /** Transferred, not cloned. */
+  /** Transferred, not cloned; so are those of `own`. */
   readonly bytes: Uint8Array;
+  /** Large resources, each in a buffer of its own, by their place. */
+  readonly own: ReadonlyMap<number, Uint8Array>;
 }
 
 /** Something in the configuration that a generator had to leave out, for people to see. */

@@ -6,7 +6,7 @@ const LENGTH_DELIMITED = 2;
 
 /**
  * A message with more elements of a repeated field, which are serialized already. Protobuf takes a message's fields in any
- * order (https://protobuf.dev/programming-guides/encoding/#order).
+ * order (https://protobuf.dev/programming-guides/encoding/#order). The bytes are in a buffer of their own.
  */
 export function joinRepeated<T>(
   codec: Codec<T>,

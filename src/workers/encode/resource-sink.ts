@@ -22,6 +22,10 @@ export interface EncodedPart {
 /** The bytes of a resource after a change; undefined for one that is left out. `hash` is for whoever wants to remember. */
 export type EditResource = (name: string, bytes: Uint8Array, hash: HashBytes) => Uint8Array | undefined;
 
+/** Resources that are worth a buffer of their own. */
+const LARGE_BYTES = 64 * 1024;
+const NOTHING = new Uint8Array();
+
 /** Where generators put their resources. */
 export class ResourceSink {
   private readonly names: string[] = [];
@@ -29,6 +33,7 @@ export class ResourceSink {
   private readonly hashes: string[] = [];
   private readonly hash: HashBytes;
   private readonly onWarning: (object: string, reason: string) => void;
+  private readonly own = new Map<number, Uint8Array>();
   private size = 0;
   private edit: EditResource | undefined;
 
@@ -58,6 +63,19 @@ export class ResourceSink {
     this.size += edited.length;
   }
 
+  /**
+   * Takes a serialized resource together with its buffer, which must hold nothing else and be nobody else's. A large one is
+   * moved to the main thread as it is, and not copied.
+   */
+  addOwned(name: string, bytes: Uint8Array): void {
+    const at = this.parts.length;
+    this.addBytes(name, bytes);
+    if (bytes.length < LARGE_BYTES || this.parts[at] !== bytes) return;
+    this.own.set(at, bytes);
+    this.parts[at] = NOTHING;
+    this.size -= bytes.length;
+  }
+
   /** Runs a generator, and changes each resource that it adds. */
   edited(edit: EditResource, generate: () => void): void {
     this.edit = edit;
@@ -83,7 +101,7 @@ export class ResourceSink {
     this.onWarning(object, reason);
   }
 
-  /** Everything taken, with its bytes in a buffer of its own. */
+  /** Everything taken; the bytes are in buffers that nobody else has. */
   finish(type: XdsType): GeneratedSet {
     const bytes = new Uint8Array(new ArrayBuffer(this.size));
     const offsets = new Uint32Array(this.parts.length + 1);
@@ -94,6 +112,6 @@ export class ResourceSink {
       at += part.length;
     });
     offsets[this.parts.length] = at;
-    return { type, names: this.names, hashes: this.hashes, offsets, bytes };
+    return { type, names: this.names, hashes: this.hashes, offsets, bytes, own: this.own };
   }
 }

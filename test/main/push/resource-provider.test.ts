@@ -32,7 +32,7 @@ function setUp() {
           let offset = 0;
           const offsets = new Uint32Array([0, ...names.map((name) => (offset += name.length))]);
           const hashes = names.map((name) => `${name}@${snapshot.version}`);
-          return { type: want.type, names, hashes, offsets, bytes: new Uint8Array(bytes) };
+          return { type: want.type, names, hashes, offsets, bytes: new Uint8Array(bytes), own: new Map() };
         });
         return { ok: true, sets, warnings: [], attachMs: 0, generateMs: 0 };
       },

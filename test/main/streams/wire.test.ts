@@ -127,6 +127,20 @@ test("requests that are no messages are refused, unknown fields are not", () => 
   assert.equal(decodeSotwRequest(Buffer.from([0xa0, 0x06, 0x01])).typeUrl, "");
 });
 
+test("large resources are written as they are, small ones together", () => {
+  const resource = (name: string, size: number): EncodedResource => ({
+    name,
+    hash: "0123456789abcdef",
+    bytes: new Uint8Array(size).fill(7),
+  });
+  const resources = [resource("a", 10), resource("b", 100_000), resource("c", 10), resource("d", 10)];
+  for (const encode of [encodeSotwResources, encodeDeltaResources]) {
+    const pieces = encode("RDS", resources);
+    assert.equal(pieces.length, 3);
+    assert.equal(pieces[1], resources[1]!.bytes);
+  }
+});
+
 test("responses", () => {
   const resource: fc.Arbitrary<EncodedResource> = fc.record(
     {
@@ -134,7 +148,7 @@ test("responses", () => {
       hash: fc.stringMatching(/^[0-9a-f]{16}$/),
       bytes: fc.oneof(
         fc.uint8Array({ maxLength: 20 }),
-        fc.integer({ min: 60, max: 20_000 }).map((size) => new Uint8Array(size).fill(7)),
+        fc.integer({ min: 60, max: 100_000 }).map((size) => new Uint8Array(size).fill(7)),
       ),
     },
     { noNullPrototype: true },
@@ -148,7 +162,7 @@ test("responses", () => {
       fc.array(text),
       (resources, version, nonce, removed) => {
         const header = { type: "RDS" as const, version, nonce, controlPlane };
-        const sotw = DiscoveryResponse.decode(unframed(sotwResponse(header, [encodeSotwResources("RDS", resources)])));
+        const sotw = DiscoveryResponse.decode(unframed(sotwResponse(header, encodeSotwResources("RDS", resources))));
         assert.equal(sotw.versionInfo, version);
         assert.equal(sotw.nonce, nonce);
         assert.equal(sotw.typeUrl, TYPE_URL.RDS);
@@ -160,7 +174,7 @@ test("responses", () => {
         });
 
         const delta = DeltaDiscoveryResponse.decode(
-          unframed(deltaResponse(header, [encodeDeltaResources("RDS", resources)], removed)),
+          unframed(deltaResponse(header, encodeDeltaResources("RDS", resources), removed)),
         );
         assert.equal(delta.systemVersionInfo, version);
         assert.equal(delta.nonce, nonce);

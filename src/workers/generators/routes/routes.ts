@@ -11,12 +11,12 @@ export const generateRoutes: Generator = (input, sink) => {
     const routes = new SidecarRoutes(input, scope);
     for (const name of input.names ?? []) {
       const config = forGrpc ? routes.grpcConfig(name) : routes.config(name);
-      if (config) sink.addBytes(name, config);
+      if (config) sink.addOwned(name, config);
     }
     return;
   }
   for (const name of input.names ?? []) {
     const config = gatewayRouteConfig(name, input, scope);
-    if (config) sink.addBytes(name, config);
+    if (config) sink.addOwned(name, config);
   }
 };
