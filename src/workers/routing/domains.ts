@@ -6,14 +6,7 @@ export function bracketed(address: string): string {
   return isIP(address) === 6 ? `[${address}]` : address;
 }
 
-export interface Domains {
-  /** The host and its addresses. */
-  readonly main: readonly string[];
-  /** Short forms that a resolver at the proxy would complete; they give way to hosts that really have that name. */
-  readonly short: readonly string[];
-}
-
-/** The names of a host as a proxy with the given search domain may write them. */
+/** The names of a host as a proxy with the given search domain may write them: the same for all with as many `sharedLabels`. */
 export function hostDomains(
   hostname: string,
   proxyDomain: string,
@@ -29,19 +22,25 @@ export function hostDomains(
  */
 function shortNames(hostname: string, proxyDomain: string): string[] {
   const host = hostname.split(".");
-  const domain = proxyDomain.split(".");
-  let shared = 0;
-  while (
-    shared < host.length &&
-    shared < domain.length &&
-    host[host.length - 1 - shared] === domain[domain.length - 1 - shared]
-  ) {
-    shared++;
-  }
+  const shared = sharedLabels(hostname, proxyDomain);
   if (shared === 0 || shared === host.length) return [];
   const unique = host.slice(0, host.length - shared).join(".");
   const rest = host.slice(host.length - shared);
   if (rest[0] === "svc") return [unique, `${unique}.svc`];
   if (rest[1] === "svc") return [unique, `${unique}.${rest[0]}.svc`, `${unique}.${rest[0]}`];
   return [unique];
+}
+
+const DOT = 46;
+
+/** How many labels two names have in common at their ends. */
+export function sharedLabels(a: string, b: string): number {
+  let [i, j, shared] = [a.length, b.length, 0];
+  while (i > 0 && j > 0 && a.charCodeAt(i - 1) === b.charCodeAt(j - 1)) {
+    i--;
+    j--;
+    if (a.charCodeAt(i) === DOT) shared++;
+  }
+  const whole = (i === 0 || a.charCodeAt(i - 1) === DOT) && (j === 0 || b.charCodeAt(j - 1) === DOT);
+  return whole ? shared + 1 : shared;
 }

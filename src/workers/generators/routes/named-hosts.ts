@@ -1,7 +1,7 @@
 // The names of a sidecar's virtual hosts, and the domains under which each is found. Worker threads.
 import type { ServiceRecord } from "../../../shared/model/service.ts";
 import { Fragments } from "../../encode/fragments.ts";
-import { bracketed, hostDomains } from "../../routing/domains.ts";
+import { bracketed, hostDomains, sharedLabels } from "../../routing/domains.ts";
 import { serviceAddresses } from "../../scope/service-address.ts";
 import type { GenerateInput } from "../generator.ts";
 import type { HostRoutes } from "./host-routes.ts";
@@ -28,16 +28,25 @@ interface HostNames {
   readonly full: readonly string[];
   readonly short: readonly string[];
   readonly addresses: readonly string[];
+  /** In this order. */
+  readonly all: readonly string[];
 }
 
 const nameFragments = new Fragments<HostNames>();
 
 function namesOf(service: ServiceRecord, { ctx, view }: GenerateInput): HostNames {
-  const key = `${view.dnsDomain} ${view.metadata.dnsCapture} ${view.ipFamilies.ipv4} ${view.ipFamilies.ipv6}`;
-  return nameFragments.get(service, key, [ctx.mesh], () => ({
-    ...hostDomains(service.hostname, view.dnsDomain, { absolute: ctx.mesh.features.absoluteFqdnVhostDomain }),
-    addresses: serviceAddresses(service, view).map(bracketed),
-  }));
+  const key = `${sharedLabels(service.hostname, view.dnsDomain)} ${view.metadata.dnsCapture} ${view.ipFamilies.ipv4} ${view.ipFamilies.ipv6}`;
+  return nameFragments.get(service, key, [ctx.mesh], () => {
+    const { absoluteFqdnVhostDomain: absolute } = ctx.mesh.features;
+    const { full, short } = hostDomains(service.hostname, view.dnsDomain, { absolute });
+    const addresses = serviceAddresses(service, view).map(bracketed);
+    return { full, short, addresses, all: [...full, ...short, ...addresses] };
+  });
+}
+
+function namesOfHost(hostname: string): HostNames {
+  const full = [bracketed(hostname)];
+  return { full, short: [], addresses: [], all: full };
 }
 
 /** Virtual hosts with each domain once: the first that asks for one has it. */
@@ -52,9 +61,7 @@ export function namedHosts(all: readonly HostRoutes[], ports: PortsInDomains, in
     const name = `${bracketed(hostname)}:${source.port}`;
     if (names.has(name)) return;
     names.add(name);
-    const { full, short, addresses } = service
-      ? namesOf(service, input)
-      : { full: [bracketed(hostname)], short: [], addresses: [] };
+    const { full, short, addresses, all: own } = service ? namesOf(service, input) : namesOfHost(hostname);
     const domains: string[] = [];
     const take = (name: string): void => {
       for (const domain of withPort(name, source.port, ports)) {
@@ -67,7 +74,10 @@ export function namedHosts(all: readonly HostRoutes[], ports: PortsInDomains, in
     // A short name gives way to a host that is really called so.
     for (const domain of short) if (!known.has(domain)) take(domain);
     for (const address of addresses) take(address);
-    if (domains.length > 0) out.push({ name, domains, source, at, service });
+    if (domains.length === 0) return;
+    // Most hosts have all their names, in one list for the proxies of all namespaces.
+    const shared = ports === "none" && domains.length === own.length ? own : domains;
+    out.push({ name, domains: shared, source, at, service });
   };
   all.forEach(({ hosts, services }, at) => {
     for (const host of hosts) add(host, at, undefined);
