@@ -8,8 +8,12 @@ import type { MeshSnapshot } from "../push/snapshot-builder.ts";
 
 /** Names up to which a question is small. */
 const SMALL = 16;
+/** A route configuration has all hosts of a port: so many services are as much work as one other name. */
+const SERVICES_PER_NAME = 16;
 /** Items that are worth a task of their own when there are several threads. */
 const MIN_ITEMS = 16;
+/** More would keep a worker busy for long. */
+const MAX_ITEMS = 256;
 
 type Item = BatchTask["items"][number];
 
@@ -22,9 +26,13 @@ interface Waiting {
 /** Runs the items of one task; gives an answer for each, in their order. */
 export type RunBatch = (snapshot: MeshSnapshot, items: readonly Item[]) => Promise<readonly (Generated | TaskFailed)[]>;
 
-/** True for a question about a few named resources. */
-export function isSmall(wants: readonly ResourceWant[]): boolean {
-  return wants.every((want) => want.names !== null && want.names.length <= SMALL);
+/** True for a question about a few named resources, in a mesh of so many services. */
+export function isSmall(wants: readonly ResourceWant[], services: number): boolean {
+  return wants.every(({ type, names }) => {
+    if (names === null) return false;
+    const weight = type === "RDS" ? Math.max(1, services / SERVICES_PER_NAME) : 1;
+    return names.length * weight <= SMALL;
+  });
 }
 
 /** A worker's answer as the error that it is. */
@@ -57,7 +65,7 @@ export class TaskBatches {
     const all = [...this.waiting];
     this.waiting.clear();
     for (const [snapshot, entries] of all) {
-      const size = Math.max(MIN_ITEMS, Math.ceil(entries.length / this.threads));
+      const size = Math.min(MAX_ITEMS, Math.max(MIN_ITEMS, Math.ceil(entries.length / this.threads)));
       for (let at = 0; at < entries.length; at += size) this.send(snapshot, entries.slice(at, at + size));
     }
   }

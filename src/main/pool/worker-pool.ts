@@ -105,7 +105,8 @@ export class WorkerPool {
    * MizzenError of the generator, or MIZZEN_ERR_WORKER_LOST after several deaths.
    */
   generate(snapshot: MeshSnapshot, view: ProxyViewRef, wants: readonly ResourceWant[]): Promise<Generated> {
-    if (isSmall(wants)) return this.batches.add(snapshot, view, wants);
+    // Nearly all segments are the endpoints of one service each.
+    if (isSmall(wants, snapshot.segments.size)) return this.batches.add(snapshot, view, wants);
     return this.attempt(snapshot, view.id, (base) => ({ ...base, tag: "generate", view, wants })) as Promise<Generated>;
   }
 

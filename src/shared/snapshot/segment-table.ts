@@ -9,11 +9,14 @@ type Bucket = ReadonlyMap<string, SegmentHandle>;
 
 /** Names to segments. A new version costs the same however many segments there are. */
 export class SegmentTable {
-  static readonly EMPTY = new SegmentTable(new Array<Bucket>(BUCKETS).fill(new Map()));
+  static readonly EMPTY = new SegmentTable(new Array<Bucket>(BUCKETS).fill(new Map()), 0);
+  /** How many segments there are. */
+  readonly size: number;
   private readonly buckets: readonly Bucket[];
 
-  private constructor(buckets: readonly Bucket[]) {
+  private constructor(buckets: readonly Bucket[], size: number) {
     this.buckets = buckets;
+    this.size = size;
   }
 
   get(name: string): SegmentHandle | undefined {
@@ -36,7 +39,9 @@ export class SegmentTable {
     };
     for (const name of removed) copyFor(name).delete(name);
     for (const segment of changed) copyFor(segment.name).set(segment.name, segment);
-    return new SegmentTable(buckets);
+    let { size } = this;
+    for (const [at, copy] of copies) size += copy.size - this.buckets[at]!.size;
+    return new SegmentTable(buckets, size);
   }
 
   /** All segments, in no order that means anything. */

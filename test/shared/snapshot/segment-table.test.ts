@@ -26,7 +26,10 @@ test("any steps", () => {
         for (const one of changed) model.set(one, i + 1);
         versions.push({ table, expected: Object.fromEntries(model) });
       });
-      for (const version of versions) assert.deepEqual(contents(version.table), version.expected);
+      for (const { table, expected } of versions) {
+        assert.deepEqual(contents(table), expected);
+        assert.equal(table.size, Object.keys(expected).length);
+      }
       for (const [one, version] of model) assert.equal(table.get(one)?.version, version);
       assert.deepEqual(contents(SegmentTable.EMPTY), {});
     }),
