@@ -3,6 +3,7 @@
 import type { Schedule } from "../../shared/schedule.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import { changesAnything, type Outgoing } from "./outgoing.ts";
+import type { StreamVariant } from "./stream-observer.ts";
 import { hasWork, markDirty, type Watch } from "./watch.ts";
 
 /** Longest time that removals wait for a proxy that doesn't acknowledge. */
@@ -17,35 +18,55 @@ const HELD: readonly XdsType[] = ["CDS", "EDS"];
 
 const NONE: readonly string[] = [];
 
-/** Decides, for one stream, when removals of clusters go out. */
+/** Decides, for one stream, when removals of clusters go out, and what is said of their endpoints meanwhile. */
 export class RemovalHold {
+  private readonly variant: StreamVariant;
   private readonly watches: ReadonlyMap<XdsType, Watch>;
   private readonly schedule: Schedule;
   private readonly now: () => number;
   private readonly wake: () => void;
   private deadline: number | undefined;
   private released = false;
+  /** Clusters that are gone and that the proxy keeps for now. */
   private names: readonly string[] = NONE;
+  /** Clusters that were removed last: what still asks for their endpoints after that gets them. */
+  private going: readonly string[] = NONE;
+  private silent: readonly string[] = NONE;
   private cancelTimer: (() => void) | undefined;
 
-  constructor(watches: ReadonlyMap<XdsType, Watch>, schedule: Schedule, now: () => number, wake: () => void) {
+  /** `wake` is called when there is something to send because of it. */
+  constructor(
+    variant: StreamVariant,
+    watches: ReadonlyMap<XdsType, Watch>,
+    schedule: Schedule,
+    now: () => number,
+    wake: () => void,
+  ) {
+    this.variant = variant;
     this.watches = watches;
     this.schedule = schedule;
     this.now = now;
     this.wake = wake;
   }
 
-  /** Clusters that are gone and that the proxy keeps for now: their endpoints must not change either. */
-  get heldBack(): readonly string[] {
-    return this.names;
+  /** Clusters of whose endpoints the proxy is told nothing in what `decide` was asked about last. */
+  get silenced(): readonly string[] {
+    return this.silent;
   }
 
   /** True when removals in what goes out have to wait. */
   decide(out: readonly Outgoing[]): boolean {
     const holding = this.mustHold(out);
-    const clusters = out.find((o) => o.watch.type === "CDS");
+    const removed = out.find((o) => o.watch.type === "CDS")?.difference.removed;
     if (!holding) this.names = NONE;
-    else if (clusters) this.keep(clusters.difference.removed);
+    else if (removed) this.keep(removed);
+    // What a proxy keeps must not change either. And the state of the world has no word for endpoints that are gone, which
+    // an Envoy that drops the cluster would understand.
+    this.silent = this.names;
+    if (!holding && removed && this.variant === "sotw") {
+      this.going = removed;
+      this.silent = removed;
+    }
     return holding;
   }
 
@@ -78,6 +99,7 @@ export class RemovalHold {
 
   /** A request came, or something was served: maybe the last that was waited for. */
   touched(type?: XdsType): void {
+    if (type === "CDS" && this.going.length > 0) this.tellOfGone();
     if (this.deadline === undefined || (type !== undefined && !REFERRING.includes(type)) || !this.quiet()) return;
     this.arm(Math.min(GRACE_MS, Math.max(0, this.deadline - this.now())));
   }
@@ -86,6 +108,13 @@ export class RemovalHold {
     this.cancelTimer?.();
     this.cancelTimer = undefined;
     this.deadline = undefined;
+  }
+
+  private tellOfGone(): void {
+    const endpoints = this.watches.get("EDS");
+    if (endpoints) markDirty(endpoints, new Set(this.going));
+    this.going = NONE;
+    this.wake();
   }
 
   private held(): Watch[] {

@@ -4,13 +4,13 @@ import { errorCode, errorMessage, MizzenError } from "../../shared/errors.ts";
 import type { GeneratorKind, ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { ResourceSet, ResourceWant } from "../../shared/model/resource.ts";
 import { PairMemo } from "../../shared/pair-memo.ts";
-import { WILDCARD_TYPES } from "../../shared/xds-types.ts";
+import { PUSH_ORDER, WILDCARD_TYPES, type XdsType } from "../../shared/xds-types.ts";
 import type { PublishedSnapshot, ResourceProvider } from "../push/contracts.ts";
 import { partialDifference, subsetOf, wholeDifference } from "./difference.ts";
 import { forget } from "./held.ts";
 import { NameSet } from "./name-sets.ts";
 import type { Outgoing } from "./outgoing.ts";
-import { markDirty, type Watch } from "./watch.ts";
+import { hasWork, markDirty, type Watch } from "./watch.ts";
 
 /** Work that was taken out of a watch. */
 export interface Taken {
@@ -32,8 +32,33 @@ export interface Answered extends Taken {
 /** The same list for all proxies that are affected alike, so that the provider knows the question. */
 const askedFor = new PairMemo<NameSet, ReadonlySet<string>, readonly string[]>();
 
+/** Takes out what can be served now, in push order. `referringWait`: listeners and routes have to wait for now. */
+export function takeReady(
+  watches: ReadonlyMap<XdsType, Watch>,
+  generator: GeneratorKind,
+  referringWait: boolean,
+): Taken[] {
+  const clusters = watches.get("CDS");
+  const clustersWait = clusters?.outstanding === true && hasWork(clusters);
+  const out: Taken[] = [];
+  for (const type of PUSH_ORDER) {
+    const watch = watches.get(type);
+    if (!watch || watch.outstanding || !hasWork(watch)) continue;
+    // What refers to clusters comes after them.
+    const refers = type === "LDS" || type === "RDS";
+    if (refers && (clustersWait || referringWait)) continue;
+    // Endpoints of clusters that are about to go could be gone already. But those that clusters wait for must come:
+    // Envoy acknowledges clusters only when it has them.
+    const owed = watch.mustRespond || watch.unanswered.size > 0;
+    if (type === "EDS" && clustersWait && watch.dirty === "all" && !owed) continue;
+    const taken = takeWork(watch, generator);
+    if (taken) out.push(taken);
+  }
+  return out;
+}
+
 /** Takes out what a watch has to look at; undefined when the proxy asks for none of it. */
-export function takeWork(watch: Watch, generator: GeneratorKind): Taken | undefined {
+function takeWork(watch: Watch, generator: GeneratorKind): Taken | undefined {
   const { type, dirty, mustRespond, epoch } = watch;
   watch.dirty = undefined;
   watch.mustRespond = false;
@@ -86,8 +111,17 @@ export function fetchAnswers(
   });
 }
 
-/** Compares an answer with what the proxy has. */
-export function compareAnswer(answer: Answered): Outgoing {
+/** Compares answers with what the proxy has. One to a subscription that has changed meanwhile is given back, and left out. */
+export function compareAnswers(answered: readonly Answered[]): Outgoing[] {
+  const out: Outgoing[] = [];
+  for (const answer of answered) {
+    if (answer.watch.epoch === answer.epoch) out.push(compareAnswer(answer));
+    else giveBack(answer);
+  }
+  return out;
+}
+
+function compareAnswer(answer: Answered): Outgoing {
   const { watch, names, epoch, mustRespond } = answer;
   const set = WILDCARD_TYPES.has(watch.type) && !watch.wildcard ? subsetOf(answer.set, watch.names.sorted) : answer.set;
   const difference = names === null ? wholeDifference(watch.held, set) : partialDifference(watch.held, set, names);
