@@ -11,6 +11,7 @@ import {
   sharedPatches,
   sortedFilters,
 } from "../../shared/patches/patch-selection.ts";
+import { versionMatcher } from "../../shared/patches/version-matcher.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import type { Registry } from "../registry/registry.ts";
 
@@ -21,7 +22,7 @@ export class PatchSelection {
   private readonly filters: readonly EnvoyFilter[];
   private readonly rootNamespace: string;
   private readonly byView = new WeakMap<ProxyView, readonly PatchRef[]>();
-  private readonly versions = new Map<string, RE2JS>();
+  private readonly matchesVersion = versionMatcher(() => RE2JS);
 
   constructor(filters: readonly EnvoyFilter[], rootNamespace: string) {
     this.filters = filters;
@@ -38,21 +39,10 @@ export class PatchSelection {
   private patchesOf(view: ProxyView): readonly PatchRef[] {
     let own = this.byView.get(view);
     if (!own) {
-      own = patchesFor(this.filters, view, this.rootNamespace, (expression, version) =>
-        this.compiled(expression).matcher(version).find(),
-      );
+      own = patchesFor(this.filters, view, this.rootNamespace, this.matchesVersion);
       this.byView.set(view, own);
     }
     return own;
-  }
-
-  private compiled(expression: string): RE2JS {
-    let compiled = this.versions.get(expression);
-    if (!compiled) {
-      compiled = RE2JS.compile(expression);
-      this.versions.set(expression, compiled);
-    }
-    return compiled;
   }
 }
 

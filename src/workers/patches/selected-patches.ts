@@ -1,6 +1,5 @@
 // The patches that a view has, ready to be applied. Worker threads.
 import { createRequire } from "node:module";
-import type { RE2JS } from "re2js";
 import type { Networking_EnvoyFilter } from "../../shared/gen/istio.js";
 import type { ProxyView } from "../../shared/model/view.ts";
 import {
@@ -11,6 +10,7 @@ import {
   patchId,
   sortedFilters,
 } from "../../shared/patches/patch-selection.ts";
+import { type Re2, versionMatcher } from "../../shared/patches/version-matcher.ts";
 import type { PushContext } from "../context/push-context.ts";
 import { copy } from "./merge.ts";
 import type { Message } from "./message-types.ts";
@@ -139,19 +139,4 @@ const PLACED: ReadonlySet<Patchable> = new Set<Patchable>([
   "HTTP_ROUTE",
 ]);
 
-interface Re2 {
-  readonly RE2JS: typeof RE2JS;
-}
-
-const versions = new Map<string, RE2JS>();
-
-/** Compiled when a patch asks for versions, since the library takes long to load. */
-function matchesVersion(expression: string, version: string): boolean {
-  let compiled = versions.get(expression);
-  if (!compiled) {
-    const { RE2JS } = createRequire(import.meta.url)("re2js") as Re2;
-    compiled = RE2JS.compile(expression);
-    versions.set(expression, compiled);
-  }
-  return compiled.matcher(version).find();
-}
+const matchesVersion = versionMatcher(() => (createRequire(import.meta.url)("re2js") as { RE2JS: Re2 }).RE2JS);
