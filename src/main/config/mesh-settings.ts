@@ -67,11 +67,17 @@ function assemble(source: MeshSettingsSource, given: Mesh_MeshConfig, networks: 
 /** The variables that headers of providers name, "" for ones that aren't set. */
 export function headerVariables(given: Mesh_MeshConfig, environment: Environment): Record<string, string> {
   const out: Record<string, string> = {};
-  JSON.stringify(given.extensionProviders ?? [], (key, value: unknown) => {
-    if (key === "envName" && typeof value === "string") out[value] = environment[value] ?? "";
-    return value;
-  });
+  for (const name of variableNames(given.extensionProviders)) out[name] = environment[name] ?? "";
   return out;
+}
+
+/** Providers of each kind have their headers in places of their own: all that is called `envName`, however deep. */
+function* variableNames(value: unknown): Generator<string> {
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === "envName" && typeof inner === "string") yield inner;
+    else yield* variableNames(inner);
+  }
 }
 
 function readTexts(source: MeshSettingsSource): MeshTexts {
