@@ -20,6 +20,14 @@ function header(key: string, value: string): object {
   return { appendAction: "OVERWRITE_IF_EXISTS_OR_ADD", header: { key, value } };
 }
 
+/** The collector over HTTP, with the first of `HEADERS`. */
+function collector(path: string): object {
+  return {
+    httpUri: { uri: `${COLLECTOR}${path}`, cluster: CLUSTER, timeout: "2s" },
+    requestHeadersToAdd: [header("a", "1")],
+  };
+}
+
 const version = (ISTIO_VERSION: string): ProxySpec => ({ ...WORKLOAD, metadata: { ISTIO_VERSION } });
 
 /** A variable of the control plane's environment, as `TOKEN` in headers. */
@@ -175,10 +183,7 @@ const CASES: readonly Case[] = [
     tracer: "opentelemetry",
     config: {
       serviceName: "proxy",
-      httpService: {
-        httpUri: { uri: `${COLLECTOR}/v1/traces`, cluster: CLUSTER, timeout: "2s" },
-        requestHeadersToAdd: [header("a", "1")],
-      },
+      httpService: collector("/v1/traces"),
     },
   },
   {
@@ -200,17 +205,8 @@ const CASES: readonly Case[] = [
     tracer: "opentelemetry",
     config: {
       serviceName: "proxy",
-      httpService: {
-        httpUri: { uri: `${COLLECTOR}/v1/traces`, cluster: CLUSTER, timeout: "2s" },
-        requestHeadersToAdd: [header("a", "1")],
-      },
-      ...dynatrace(
-        {
-          httpUri: { uri: `${COLLECTOR}/api/v2/samplingConfiguration`, cluster: CLUSTER, timeout: "2s" },
-          requestHeadersToAdd: [header("a", "1")],
-        },
-        { rootSpansPerMinute: 9 },
-      ),
+      httpService: collector("/v1/traces"),
+      ...dynatrace(collector("/api/v2/samplingConfiguration"), { rootSpansPerMinute: 9 }),
     },
   },
   {
