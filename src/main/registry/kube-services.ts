@@ -14,7 +14,7 @@ import {
   type ServiceRecord,
 } from "../../shared/model/service.ts";
 import { resolveExportTo } from "./service-entries.ts";
-import { nodeLocality, type Workload, type WorkloadContext, workloadOfPod } from "./workloads.ts";
+import { endpointOfWorkload, nodeLocality, type Workload, type WorkloadContext, workloadOfPod } from "./workloads.ts";
 
 /** Ports whose protocol lets the server speak first, so that nothing can be detected (Istio's well-known ports). */
 const SERVER_FIRST_PORTS: ReadonlySet<number> = new Set([25, 3306, 27017]);
@@ -162,22 +162,6 @@ function sliceEndpoint(
 
 function entryEndpoint(workload: Workload, port: KubeServicePort, clusterId: string): EndpointRecord {
   const target = typeof port.targetPort === "number" ? port.targetPort : workload.ports[port.targetPort];
-  return {
-    addresses: workload.addresses,
-    port: workload.ports[port.name] ?? target ?? port.port,
-    servicePortName: port.name,
-    labels: workload.labels,
-    serviceAccount: workload.serviceAccount,
-    network: workload.network,
-    clusterId,
-    locality: workload.locality,
-    weight: workload.weight,
-    tlsMode: workload.tlsMode,
-    workloadName: workload.name,
-    namespace: workload.namespace,
-    health: workload.health,
-    hostname: "",
-    subdomain: "",
-    nodeName: "",
-  };
+  const own = workload.ports[port.name] ?? target ?? port.port;
+  return endpointOfWorkload(workload, port.name, own, clusterId);
 }

@@ -6,7 +6,7 @@ import { type EndpointRecord, parseProtocol, type Resolution, type ServiceRecord
 import { canonicalName, canonicalRevision } from "../../shared/names/canonical.ts";
 import { isWildcard } from "../../shared/names/hostname.ts";
 import { limitExportTo, type Visibility } from "./entry-visibility.ts";
-import { inlineWorkload, type Workload, type WorkloadContext } from "./workloads.ts";
+import { endpointOfWorkload, inlineWorkload, type Workload, type WorkloadContext } from "./workloads.ts";
 
 export type ServiceEntryObject = ConfigObject<Networking_ServiceEntry>;
 
@@ -113,24 +113,8 @@ export function endpointsOfEntry(
 function endpointOf(workload: Workload, port: Networking_ServicePort, clusterId: string): EndpointRecord {
   const name = port.name ?? "";
   const isSocket = workload.addresses[0]?.startsWith("unix://") ?? false;
-  return {
-    addresses: workload.addresses,
-    port: isSocket ? 0 : (workload.ports[name] ?? (port.targetPort || (port.number ?? 0))),
-    servicePortName: name,
-    labels: workload.labels,
-    serviceAccount: workload.serviceAccount,
-    network: workload.network,
-    clusterId,
-    locality: workload.locality,
-    weight: workload.weight,
-    tlsMode: workload.tlsMode,
-    workloadName: workload.name,
-    namespace: workload.namespace,
-    health: workload.health,
-    hostname: "",
-    subdomain: "",
-    nodeName: workload.nodeName,
-  };
+  const own = isSocket ? 0 : (workload.ports[name] ?? (port.targetPort || (port.number ?? 0)));
+  return endpointOfWorkload(workload, name, own, clusterId);
 }
 
 /** A DNS entry without endpoints resolves its own host. */

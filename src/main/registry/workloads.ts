@@ -2,7 +2,7 @@
 import type { Networking_WorkloadEntry } from "../../shared/gen/istio.js";
 import type { ConfigObject } from "../../shared/model/config.ts";
 import type { KubeNode, KubePod } from "../../shared/model/kube.ts";
-import type { EndpointHealth } from "../../shared/model/service.ts";
+import type { EndpointHealth, EndpointRecord } from "../../shared/model/service.ts";
 import { spiffeId } from "../../shared/names/spiffe.ts";
 import type { PodNetworks } from "./pod-network.ts";
 
@@ -60,23 +60,11 @@ export function workloadOfEntry(config: ConfigObject<Networking_WorkloadEntry>, 
 function newWorkload(config: ConfigObject<Networking_WorkloadEntry>, ctx: WorkloadContext): Workload {
   const { meta, spec } = config;
   const labels = { ...spec.labels, ...meta.labels };
-  const group = meta.annotations["istio.io/autoRegistrationGroup"];
-  return {
-    name: labels["service.istio.io/workload-name"] ?? group ?? meta.name,
-    namespace: meta.namespace,
-    addresses: spec.address ? [spec.address] : [],
-    labels,
-    serviceAccount: spec.serviceAccount ? spiffeId(ctx.trustDomain, meta.namespace, spec.serviceAccount) : "",
-    // The label is for pods.
-    network: spec.network ?? "",
-    locality: spec.locality ?? localityLabel(labels),
-    weight: spec.weight ?? 0,
-    tlsMode: tlsModeOf(labels, !!spec.serviceAccount),
+  return workloadOfSpec(spec, meta.namespace, labels, ctx, {
+    name: meta.annotations["istio.io/autoRegistrationGroup"] ?? meta.name,
     health: entryHealth(config, labels, ctx.drainingLabel),
-    nodeName: "",
-    ports: spec.ports ?? {},
     kind: "WorkloadEntry",
-  };
+  });
 }
 
 /** An endpoint written inline in a ServiceEntry. */
@@ -87,20 +75,36 @@ export function inlineWorkload(
   ctx: WorkloadContext,
 ): Workload {
   const labels = entry.labels ?? {};
-  return {
-    name: labels["service.istio.io/workload-name"] ?? `${owner.name}-${index}`,
-    namespace: owner.namespace,
-    addresses: entry.address ? [entry.address] : [],
-    labels,
-    serviceAccount: entry.serviceAccount ? spiffeId(ctx.trustDomain, owner.namespace, entry.serviceAccount) : "",
-    network: entry.network ?? "",
-    locality: entry.locality ?? localityLabel(labels),
-    weight: entry.weight ?? 0,
-    tlsMode: tlsModeOf(labels, !!entry.serviceAccount),
+  return workloadOfSpec(entry, owner.namespace, labels, ctx, {
+    name: `${owner.name}-${index}`,
     health: labels[ctx.drainingLabel] !== undefined ? "DRAINING" : "HEALTHY",
-    nodeName: "",
-    ports: entry.ports ?? {},
     kind: "inline",
+  });
+}
+
+/** `own.name` is for one whose labels give it none. */
+function workloadOfSpec(
+  spec: Networking_WorkloadEntry,
+  namespace: string,
+  labels: Labels,
+  ctx: WorkloadContext,
+  own: Pick<Workload, "name" | "health" | "kind">,
+): Workload {
+  return {
+    name: labels["service.istio.io/workload-name"] ?? own.name,
+    namespace,
+    addresses: spec.address ? [spec.address] : [],
+    labels,
+    serviceAccount: spec.serviceAccount ? spiffeId(ctx.trustDomain, namespace, spec.serviceAccount) : "",
+    // The label is for pods.
+    network: spec.network ?? "",
+    locality: spec.locality ?? localityLabel(labels),
+    weight: spec.weight ?? 0,
+    tlsMode: tlsModeOf(labels, !!spec.serviceAccount),
+    health: own.health,
+    nodeName: "",
+    ports: spec.ports ?? {},
+    kind: own.kind,
   };
 }
 
@@ -124,6 +128,33 @@ export function workloadOfPod(pod: KubePod, ctx: WorkloadContext): Workload | un
     nodeName: pod.nodeName,
     ports: Object.fromEntries(pod.namedPorts.map((p) => [p.name, p.port])),
     kind: "Pod",
+  };
+}
+
+/** A workload behind a service's port, on a port of its own. */
+export function endpointOfWorkload(
+  workload: Workload,
+  servicePortName: string,
+  port: number,
+  clusterId: string,
+): EndpointRecord {
+  return {
+    addresses: workload.addresses,
+    port,
+    servicePortName,
+    labels: workload.labels,
+    serviceAccount: workload.serviceAccount,
+    network: workload.network,
+    clusterId,
+    locality: workload.locality,
+    weight: workload.weight,
+    tlsMode: workload.tlsMode,
+    workloadName: workload.name,
+    namespace: workload.namespace,
+    health: workload.health,
+    hostname: "",
+    subdomain: "",
+    nodeName: workload.nodeName,
   };
 }
 
