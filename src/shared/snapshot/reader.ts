@@ -58,15 +58,7 @@ export function readRecordsAgain<T>(buffer: SharedArrayBuffer, earlier: EarlierR
 
 function recordTexts(buffer: SharedArrayBuffer): string[] {
   const words = checked(buffer, FORM_RECORDS);
-  const count = words[W_COUNT]!;
-  const table = words[W_TABLE_AT]! / 4;
-  const textAt = words[W_TEXT_AT]!;
-  const bytes = Buffer.from(buffer);
-  const out: string[] = new Array(count);
-  for (let i = 0; i < count; i++) {
-    out[i] = bytes.toString("utf8", textAt + words[table + i]!, textAt + words[table + i + 1]!);
-  }
-  return out;
+  return readTexts(buffer, words, words[W_TABLE_AT]!, words[W_COUNT]!);
 }
 
 /** The endpoints of a segment that writeEndpoints wrote. Equal labels are one object. Throws MIZZEN_ERR_LAYOUT. */
@@ -74,7 +66,7 @@ export function readEndpoints(buffer: SharedArrayBuffer): EndpointRecord[] {
   const words = checked(buffer, FORM_ENDPOINTS);
   const count = words[W_COUNT]!;
   const table = words[W_TABLE_AT]! / 4;
-  const strings = readStrings(buffer, words);
+  const strings = readTexts(buffer, words, words[W_STRINGS_AT]!, words[W_STRING_COUNT]!);
   const labels = new Map<number, Readonly<Record<string, string>>>();
   const out: EndpointRecord[] = new Array(count);
   for (let i = 0; i < count; i++) {
@@ -110,14 +102,14 @@ export function readEndpoints(buffer: SharedArrayBuffer): EndpointRecord[] {
   return out;
 }
 
-function readStrings(buffer: SharedArrayBuffer, words: Uint32Array): string[] {
-  const count = words[W_STRING_COUNT]!;
-  const at = words[W_STRINGS_AT]! / 4;
+/** The texts of a table at a byte position, which says where each of them begins and where the last one ends. */
+function readTexts(buffer: SharedArrayBuffer, words: Uint32Array, tableAt: number, count: number): string[] {
+  const table = tableAt / 4;
   const textAt = words[W_TEXT_AT]!;
   const bytes = Buffer.from(buffer);
   const out: string[] = new Array(count);
   for (let i = 0; i < count; i++) {
-    out[i] = bytes.toString("utf8", textAt + words[at + i]!, textAt + words[at + i + 1]!);
+    out[i] = bytes.toString("utf8", textAt + words[table + i]!, textAt + words[table + i + 1]!);
   }
   return out;
 }

@@ -44,14 +44,7 @@ export function writeRecords(records: readonly unknown[]): SharedArrayBuffer {
   const buffer = new SharedArrayBuffer(align4(total));
   const words = new Uint32Array(buffer);
   writeHeader(words, FORM_RECORDS, texts.length, tableAt, 0, 0, textAt);
-  const bytes = new Uint8Array(buffer);
-  let at = 0;
-  texts.forEach((text, i) => {
-    words[tableAt / 4 + i] = at;
-    bytes.set(text, textAt + at);
-    at += text.length;
-  });
-  words[tableAt / 4 + texts.length] = at;
+  writeTexts(buffer, words, texts, tableAt, textAt);
   return buffer;
 }
 
@@ -99,14 +92,7 @@ export function writeEndpoints(endpoints: readonly EndpointRecord[]): SharedArra
   const words = new Uint32Array(buffer);
   writeHeader(words, FORM_ENDPOINTS, count, tableAt, texts.length, stringsAt, textAt);
   words.set(columns, tableAt / 4);
-  const bytes = new Uint8Array(buffer);
-  let at = 0;
-  texts.forEach((text, i) => {
-    words[stringsAt / 4 + i] = at;
-    bytes.set(text, textAt + at);
-    at += text.length;
-  });
-  words[stringsAt / 4 + texts.length] = at;
+  writeTexts(buffer, words, texts, stringsAt, textAt);
   return buffer;
 }
 
@@ -132,6 +118,25 @@ function writeHeader(
   words[W_STRING_COUNT] = stringCount;
   words[W_STRINGS_AT] = stringsAt;
   words[W_TEXT_AT] = textAt;
+}
+
+/** Writes texts one after the other, and a table that says where each of them begins and where the last one ends. */
+function writeTexts(
+  buffer: SharedArrayBuffer,
+  words: Uint32Array,
+  texts: readonly Uint8Array[],
+  tableAt: number,
+  textAt: number,
+): void {
+  const bytes = new Uint8Array(buffer);
+  const table = tableAt / 4;
+  let at = 0;
+  texts.forEach((text, i) => {
+    words[table + i] = at;
+    bytes.set(text, textAt + at);
+    at += text.length;
+  });
+  words[table + texts.length] = at;
 }
 
 function align4(n: number): number {
