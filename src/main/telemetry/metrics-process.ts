@@ -1,36 +1,16 @@
 // Metrics of the process, also under the names that istiod's dashboards know from Go. Main thread.
 import fs from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Gauge, type Registry } from "prom-client";
+import { scrapedMetrics } from "./scraped-metrics.ts";
 
 const PAGE_BYTES = 4096;
 
 /** Registers them; the function that it gives ends what they measure with. */
 export function registerProcessMetrics(registry: Registry): () => void {
-  const registers = [registry];
-  const read = (name: string, help: string, value: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(value());
-      },
-    });
-  };
-  const readTotal = (name: string, help: string, value: () => number): void => {
-    new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        this.reset();
-        this.inc(value());
-      },
-    });
-  };
+  const { read, readCounter } = scrapedMetrics(registry);
   const memory = (pick: (m: NodeJS.MemoryUsage) => number) => () => pick(process.memoryUsage());
-  readTotal("process_cpu_seconds_total", "CPU time of all threads.", () => {
+  readCounter("process_cpu_seconds_total", "CPU time of all threads.", {}, () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
   });
@@ -55,8 +35,8 @@ export function registerProcessMetrics(registry: Registry): () => void {
     "Memory outside of the heap: buffers and what the threads share.",
     memory((m) => m.external),
   );
-  readTotal("go_memstats_alloc_bytes_total", "Heap in use; V8 doesn't count what it ever allocated.", heapUsed);
-  readTotal("go_memstats_mallocs_total", "Not counted by V8.", () => 0);
+  readCounter("go_memstats_alloc_bytes_total", "Heap in use; V8 doesn't count what it ever allocated.", {}, heapUsed);
+  readCounter("go_memstats_mallocs_total", "Not counted by V8.", {}, () => 0);
 
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
@@ -64,7 +44,7 @@ export function registerProcessMetrics(registry: Registry): () => void {
     name: "mizzen_event_loop_delay_seconds",
     help: "How late the event loop was, since the last scrape.",
     labelNames: ["quantile"],
-    registers,
+    registers: [registry],
     collect() {
       for (const quantile of [50, 90, 99, 99.9, 100]) {
         const ns = quantile === 100 ? delay.max : delay.percentile(quantile);

@@ -1,6 +1,7 @@
 // Metrics of the control plane under istiod's names, so that its dashboards and alerts keep working. Main thread.
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { HotHistogram } from "./hot-histogram.ts";
+import { scrapedMetrics } from "./scraped-metrics.ts";
 
 const SECONDS = [0.1, 0.5, 1, 3, 5, 10, 20, 30];
 const SHORT_SECONDS = [0.001, 0.005, 0.01, 0.05, ...SECONDS];
@@ -73,28 +74,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   ): Histogram<L> => new Histogram({ name, help, buckets, labelNames, registers });
   const hot = (name: string, help: string, buckets: number[], label?: string): HotHistogram =>
     new HotHistogram({ name, help, buckets, registry, ...(label === undefined ? {} : { label }) });
-  const read = (name: string, help: string, value: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(value());
-      },
-    });
-  };
-  const readCounter = (name: string, help: string, labels: Record<string, string>, value: () => number): void => {
-    new Counter({
-      name,
-      help,
-      labelNames: Object.keys(labels),
-      registers,
-      collect() {
-        this.reset();
-        this.inc(labels, value());
-      },
-    });
-  };
+  const { read, readCounter } = scrapedMetrics(registry);
 
   gauge("pilot_info", "Version of the control plane.", ["version"]).set({ version: sources.version }, 1);
   gauge("istio_build", "Version of the component.", ["component", "tag"]).set(
