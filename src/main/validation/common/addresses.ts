@@ -58,6 +58,12 @@ export function isIpAddress(text: string): boolean {
   return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text);
 }
 
+/** Where an endpoint is: an address, or a name that DNS resolves. */
+export function checkEndpointAddress(report: Report, field: string, address: string): void {
+  if (isIpAddress(address) || fqdnProblem(address) === undefined) return;
+  reject(report, field, `endpoint address ${JSON.stringify(address)} is not a valid FQDN or an IP address`);
+}
+
 /** An address, or a range in CIDR notation. */
 export function isIpOrRange(text: string): boolean {
   const slash = text.indexOf("/");

@@ -1,6 +1,7 @@
 // Rules of ServiceEntry. Main thread.
 import type { Networking_ServiceEntry, Networking_WorkloadEntry } from "../../../shared/gen/istio.js";
 import {
+  checkEndpointAddress,
   checkPort,
   checkProtocol,
   checkThat,
@@ -181,13 +182,7 @@ function checkDnsEndpoints(
     const { address = "", network = "" } = endpoint;
     if (address === "" && network !== "") {
       warn(report, `address is unset with network ${JSON.stringify(network)}`);
-    } else if (!isIpAddress(address) && fqdnProblem(address) !== undefined) {
-      reject(
-        report,
-        `${field}.address`,
-        `endpoint address ${JSON.stringify(address)} is not a valid FQDN or an IP address`,
-      );
-    }
+    } else checkEndpointAddress(report, `${field}.address`, address);
     checkLabels(report, `${field}.labels`, endpoint.labels);
     checkDefinedPorts(report, field, entry, endpoint);
   }

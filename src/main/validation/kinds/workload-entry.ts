@@ -4,7 +4,7 @@ import type {
   Networking_WorkloadEntry,
   Networking_WorkloadGroup,
 } from "../../../shared/gen/istio.js";
-import { checkPort, checkUnixPath, fqdnProblem, isDnsLabel, isIpAddress, UNIX_PREFIX } from "../common/addresses.ts";
+import { checkEndpointAddress, checkPort, checkUnixPath, isDnsLabel, UNIX_PREFIX } from "../common/addresses.ts";
 import { checkLabels } from "../common/labels.ts";
 import { type Report, reject, warn } from "../report.ts";
 import type { RuleInput } from "../rules.ts";
@@ -30,13 +30,7 @@ function checkWorkloadEntry(
     if (Object.keys(entry.ports ?? {}).length > 0) {
       reject(report, `${field}.ports`, `unix endpoint ${address} must not include ports`);
     }
-  } else if (!isIpAddress(address) && fqdnProblem(address) !== undefined) {
-    reject(
-      report,
-      `${field}.address`,
-      `endpoint address ${JSON.stringify(address)} is not a valid FQDN or an IP address`,
-    );
-  }
+  } else checkEndpointAddress(report, `${field}.address`, address);
   checkLabels(report, `${field}.labels`, entry.labels);
   if (!unix) checkEndpointPorts(report, field, entry);
 }
