@@ -5,7 +5,7 @@ import { errorMessage, MizzenError } from "../../shared/errors.ts";
 import { parseGoDuration } from "../../shared/go-duration.ts";
 import type { Features } from "../../shared/model/mesh.ts";
 import type { LogOptions } from "../telemetry/log.ts";
-import { parseServerEnvironment } from "./environment.ts";
+import { parseServerEnvironment, type ServerEnvironment } from "./environment.ts";
 import { type Environment, parseFeatures } from "./features.ts";
 import { parseGoBool, parseGoInt } from "./go-syntax.ts";
 import { parseLogLevels } from "./log-levels.ts";
@@ -20,7 +20,8 @@ export interface ListenAddress {
 
 export type RegistryName = "Kubernetes" | "Mock";
 
-export interface Options {
+/** What the environment says stands under the same names; flags win where both say something. */
+export interface Options extends ServerEnvironment {
   /** "" when there is no folder. */
   readonly configDir: string;
   /** "" when there is no file. */
@@ -35,11 +36,8 @@ export interface Options {
   readonly monitoringAddress: ListenAddress | null;
   readonly logging: Pick<LogOptions, "defaultLevel" | "levels" | "json">;
   readonly domainSuffix: string;
-  readonly clusterId: string;
   /** "" when it isn't known. */
   readonly podNamespace: string;
-  readonly podName: string;
-  readonly revision: string;
   readonly workers: number;
   readonly profile: boolean;
   readonly shutdownMs: number;
@@ -47,19 +45,10 @@ export interface Options {
   readonly keepaliveTimeoutMs: number;
   /** Infinity: connections are not closed for their age. */
   readonly maxConnectionAgeMs: number;
-  readonly debounceAfterMs: number;
-  readonly debounceMaxMs: number;
-  readonly debounceEndpoints: boolean;
-  readonly resolveGatewayNames: boolean;
-  /** Proxies that are pushed to at once. */
+  /** Proxies that are pushed to at once; never 0. */
   readonly pushThrottle: number;
-  /** New streams a second. */
+  /** New streams a second; never 0. */
   readonly maxRequestsPerSecond: number;
-  readonly xdsCacheSize: number;
-  /** MIZZEN_XDS_CACHE_MEGABYTES */
-  readonly xdsCacheMegabytes: number;
-  readonly grpcMaxRecvBytes: number;
-  readonly grpcMaxStreams: number;
   readonly features: Features;
   /** Of the process, for headers that providers take from it. */
   readonly environment: Environment;
@@ -87,6 +76,7 @@ export function parseOptions(
   problems.push(...levels.problems);
 
   const options: Options = {
+    ...server.values,
     configDir: reader.folder("configDir"),
     meshConfigFile: reader.file("meshConfig"),
     networksConfigFile: reader.file("networksConfig"),
@@ -104,24 +94,14 @@ export function parseOptions(
     domainSuffix: reader.domain("domain", "cluster.local"),
     clusterId: reader.text("clusterID", "") || server.values.clusterId,
     podNamespace: reader.text("namespace", "") || server.values.podNamespace,
-    podName: server.values.podName,
-    revision: server.values.revision,
     workers: reader.workers(Math.min(8, Math.max(1, cores - 1))),
     profile: reader.bool("profile", true),
     shutdownMs: reader.duration("shutdownDuration", 10_000),
     keepaliveIntervalMs: reader.duration("keepaliveInterval", 30_000),
     keepaliveTimeoutMs: reader.duration("keepaliveTimeout", 10_000),
     maxConnectionAgeMs: forever(reader.duration("keepaliveMaxServerConnectionAge", NEVER_MS)),
-    debounceAfterMs: server.values.debounceAfterMs,
-    debounceMaxMs: server.values.debounceMaxMs,
-    debounceEndpoints: server.values.debounceEndpoints,
-    resolveGatewayNames: server.values.resolveGatewayNames,
     pushThrottle: server.values.pushThrottle || perCores,
     maxRequestsPerSecond: server.values.maxRequestsPerSecond || perCores,
-    xdsCacheSize: server.values.xdsCacheSize,
-    xdsCacheMegabytes: server.values.xdsCacheMegabytes,
-    grpcMaxRecvBytes: server.values.grpcMaxRecvBytes,
-    grpcMaxStreams: server.values.grpcMaxStreams,
     features,
     environment: Object.freeze({ ...env }),
   };
