@@ -1,29 +1,25 @@
 // The registry: objects in, services and endpoints joined, and what changed out. Main thread, no I/O, no timers.
 import { isDeepStrictEqual } from "node:util";
-import { canonicalJson } from "../../shared/canonical-json.ts";
-import type { Networking_WorkloadEntry } from "../../shared/gen/istio.js";
 import { type ConfigObject, ISTIO_KINDS, type ObjectKey } from "../../shared/model/config.ts";
 import type { MeshObject, SourceDelta } from "../../shared/model/delta.ts";
-import type { KubeEndpointSlice, KubeNamespace, KubeNode, KubePod, KubeService } from "../../shared/model/kube.ts";
+import type { KubeEndpointSlice, KubeNamespace, KubePod, KubeService } from "../../shared/model/kube.ts";
 import type { MeshSettings } from "../../shared/model/mesh.ts";
-import type { ConfigReach, RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
-import type { EndpointRecord } from "../../shared/model/service.ts";
+import type { ConfigReach, RegistryChange } from "../../shared/model/push-request.ts";
 import { labelsMatch } from "../../shared/names/labels.ts";
 import type { EnvoyFilter } from "../../shared/patches/patch-selection.ts";
 import { ChangeCollector } from "./change-collector.ts";
 import { gatewaysOf, selectorsOf } from "./config-audience.ts";
 import { hostsOf, typesOfEdit } from "./config-impact.ts";
-import { entryVisibility, type Visibility } from "./entry-visibility.ts";
 import { impactOfFilter, isSameChoice } from "./filter-impact.ts";
-import { endpointsOfKube, type KubeEndpointContext, kubeHostname, serviceOfKube } from "./kube-services.ts";
+import { JoinWork } from "./join-work.ts";
 import { mayBeNetworkGateway, networkGateways, type ResolvedNames } from "./network-gateways.ts";
+import { sameMeaning, sameMetadata } from "./object-meaning.ts";
 import { ObjectStore } from "./object-store.ts";
 import { type PodNetworks, podNetworks } from "./pod-network.ts";
-import { endpointsOfEntry, type ServiceEntryObject, servicesOfEntry } from "./service-entries.ts";
+import type { ServiceEntryObject } from "./service-entries.ts";
 import { ServiceIndex } from "./service-index.ts";
-import { NETWORK_LABEL, type Workload, workloadOfEntry, workloadOfPod } from "./workloads.ts";
-
-type WorkloadEntryObject = ConfigObject<Networking_WorkloadEntry>;
+import { endpointContext, type JoinInput, joinServices } from "./service-joins.ts";
+import { NETWORK_LABEL, type Workload, type WorkloadEntryObject, workloadOfEntry, workloadOfPod } from "./workloads.ts";
 
 const ISTIO_KIND_SET: ReadonlySet<string> = new Set(ISTIO_KINDS);
 
@@ -79,7 +75,7 @@ export class Registry {
 
     const work = new JoinWork();
     for (const { before, after } of touched) this.scope(before, after, collector, work);
-    this.join(work, collector);
+    joinServices(work, this.joinInput(), this.services, collector);
     if (work.networks && this.networksChanged()) collector.networksChanged();
     return collector.result();
   }
@@ -94,7 +90,7 @@ export class Registry {
     collector.meshChanged();
     const work = new JoinWork();
     this.joinAll(work);
-    this.join(work, collector);
+    joinServices(work, this.joinInput(), this.services, collector);
     return collector.result();
   }
 
@@ -137,8 +133,8 @@ export class Registry {
         this.workloadMoved(namespace, this.entryWorkload(before), this.entryWorkload(after), collector, work);
         return;
       case "Pod": {
-        const old = before && workloadOfPod(before as KubePod, this.context());
-        const now = after && workloadOfPod(after as KubePod, this.context());
+        const old = before && workloadOfPod(before as KubePod, endpointContext(this.joinInput()));
+        const now = after && workloadOfPod(after as KubePod, endpointContext(this.joinInput()));
         if (isDeepStrictEqual(old, now)) return;
         this.workloadMoved(namespace, old, now, collector, work);
         // Slices name pods, and take labels and account from them.
@@ -220,7 +216,7 @@ export class Registry {
   }
 
   private entryWorkload(object: MeshObject | undefined): Workload | undefined {
-    return object && workloadOfEntry(object as WorkloadEntryObject, this.context());
+    return object && workloadOfEntry(object as WorkloadEntryObject, endpointContext(this.joinInput()));
   }
 
   /** A workload changed: the services that choose its old or its new form are joined again. */
@@ -253,173 +249,8 @@ export class Registry {
     }
   }
 
-  private join(work: JoinWork, collector: ChangeCollector): void {
-    for (const [id, key] of work.entries) this.joinEntry(id, key, collector);
-    for (const [id, key] of work.entriesEndpointsOnly) {
-      if (work.entries.has(id)) continue;
-      const entry = this.objects.get<ServiceEntryObject & MeshObject>("ServiceEntry", key.namespace, key.name);
-      if (entry) this.joinEntryEndpoints(id, entry, collector);
-    }
-    for (const [id, key] of work.kubeServices) this.joinKube(id, key, collector);
-  }
-
-  private joinEntry(owner: string, key: NamedKey, collector: ChangeCollector): void {
-    const entry = this.objects.get<ServiceEntryObject & MeshObject>("ServiceEntry", key.namespace, key.name);
-    const previous = this.services.ownedBy(owner);
-    const records = entry
-      ? servicesOfEntry(entry, {
-          defaultExportTo: this.settings.mesh.defaultServiceExportTo ?? [],
-          visibility: this.entryVisibility(key.namespace),
-          ipAutoAllocate: this.settings.features.ipAutoAllocate,
-        })
-      : [];
-    const changed = this.services.setServices(owner, records);
-    const hosts = new Set(records.map((r) => r.hostname));
-    for (const gone of previous) {
-      if (!hosts.has(gone.hostname)) this.putEndpoints(gone, owner, [], collector);
-    }
-    if (entry) this.joinEntryEndpoints(owner, entry, collector);
-    this.servicesChanged(changed, collector);
-  }
-
-  private entryVisibility(namespace: string): Visibility {
-    const labels = this.objects.get<KubeNamespace>("Namespace", "", namespace)?.meta.labels ?? {};
-    return entryVisibility(this.settings.mesh.serviceEntryVisibility, namespace, labels);
-  }
-
-  private joinEntryEndpoints(owner: string, entry: ServiceEntryObject, collector: ChangeCollector): void {
-    const selector = entry.spec.workloadSelector?.labels;
-    const selected = selector ? this.selectWorkloads(entry.meta.namespace, selector) : [];
-    const ctx = { ...this.context(), labelCanonical: this.settings.features.labelCanonicalForExternal };
-    for (const record of this.services.ownedBy(owner)) {
-      this.putEndpoints(record, owner, endpointsOfEntry(entry, record.hostname, selected, ctx), collector);
-    }
-  }
-
-  /** Workloads of a namespace that a ServiceEntry's selector chooses, entries before pods, by name. */
-  private selectWorkloads(namespace: string, selector: Readonly<Record<string, string>>): Workload[] {
-    const ctx = this.context();
-    const out: { order: string; workload: Workload }[] = [];
-    for (const entry of this.objects.inNamespace<WorkloadEntryObject & MeshObject>("WorkloadEntry", namespace)) {
-      const workload = workloadOfEntry(entry, ctx);
-      if (workload.health !== "UNHEALTHY" && labelsMatch(selector, workload.labels)) {
-        out.push({ order: `0${entry.meta.name}`, workload });
-      }
-    }
-    if (this.settings.features.serviceEntrySelectPods) {
-      for (const pod of this.objects.inNamespace<KubePod>("Pod", namespace)) {
-        if (!labelsMatch(selector, pod.meta.labels)) continue;
-        const workload = workloadOfPod(pod, ctx);
-        if (workload && workload.health !== "UNHEALTHY") out.push({ order: `1${pod.meta.name}`, workload });
-      }
-    }
-    return out.sort((a, b) => (a.order < b.order ? -1 : 1)).map((o) => o.workload);
-  }
-
-  private joinKube(owner: string, key: NamedKey, collector: ChangeCollector): void {
-    const service = this.objects.get<KubeService>("Service", key.namespace, key.name);
-    const records = service
-      ? [
-          serviceOfKube(service, {
-            domainSuffix: this.settings.domainSuffix,
-            defaultExportTo: this.settings.mesh.defaultServiceExportTo ?? [],
-          }),
-        ]
-      : [];
-    const changed = this.services.setServices(owner, records);
-    const hostname = kubeHostname(key.name, key.namespace, this.settings.domainSuffix);
-    const serviceKey = { hostname, namespace: key.namespace };
-    if (!service) {
-      this.putEndpoints(serviceKey, owner, [], collector);
-      this.servicesChanged(changed, collector);
-      return;
-    }
-    const slices = [...this.objects.inNamespace<KubeEndpointSlice>("EndpointSlice", key.namespace)]
-      .filter((slice) => slice.serviceName === key.name)
-      .sort((a, b) => (a.meta.name < b.meta.name ? -1 : 1));
-    const selected: Workload[] = [];
-    if (service.selector && this.settings.features.k8sSelectWorkloadEntries) {
-      for (const entry of this.objects.inNamespace<WorkloadEntryObject & MeshObject>("WorkloadEntry", key.namespace)) {
-        const workload = workloadOfEntry(entry, this.context());
-        if (workload.health !== "UNHEALTHY" && labelsMatch(service.selector, workload.labels)) selected.push(workload);
-      }
-    }
-    const endpoints = endpointsOfKube(service, slices, selected, this.context());
-    this.putEndpoints(serviceKey, owner, endpoints, collector);
-    this.servicesChanged(changed, collector);
-  }
-
-  /** Those behind a service serve its ports, so that their views follow it. */
-  private servicesChanged(keys: readonly ServiceKey[], collector: ChangeCollector): void {
-    for (const key of keys) {
-      collector.service(key);
-      for (const { addresses } of this.services.endpointsOf(key)) {
-        for (const address of addresses) collector.workloadAddress(address);
-      }
-    }
-  }
-
-  private putEndpoints(
-    key: ServiceKey,
-    owner: string,
-    endpoints: Parameters<ServiceIndex["setEndpoints"]>[2],
-    collector: ChangeCollector,
-  ): void {
-    const plainKey = { hostname: key.hostname, namespace: key.namespace };
-    const before = servedAt(this.services.endpointsOf(plainKey));
-    const { changed, affectsService } = this.services.setEndpoints(plainKey, owner, endpoints);
-    if (!changed) return;
-    collector.endpoints(plainKey, affectsService);
-    const after = servedAt(this.services.endpointsOf(plainKey));
-    for (const [address, serves] of after) if (before.get(address) !== serves) collector.workloadAddress(address);
-    for (const address of before.keys()) if (!after.has(address)) collector.workloadAddress(address);
-  }
-
-  private context(): KubeEndpointContext {
-    return {
-      trustDomain: this.settings.mesh.trustDomain ?? "cluster.local",
-      drainingLabel: this.settings.features.drainingLabel,
-      clusterId: this.settings.clusterId,
-      podNetwork: this.podNetwork,
-      node: (name) => this.objects.get<KubeNode>("Node", "", name),
-      pod: (namespace, name) => this.objects.get<KubePod>("Pod", namespace, name),
-    };
-  }
-}
-
-interface NamedKey {
-  readonly namespace: string;
-  readonly name: string;
-}
-
-/** What a proxy at each address serves, and as what: all of a view that follows from endpoints. */
-function servedAt(endpoints: readonly EndpointRecord[]): Map<string, string> {
-  const out = new Map<string, string>();
-  for (const { addresses, servicePortName, port, tlsMode, labels, locality } of endpoints) {
-    const serves = `${servicePortName} ${port} ${tlsMode} ${locality} ${JSON.stringify(labels)}`;
-    for (const address of addresses) out.set(address, `${out.get(address) ?? ""}${serves}\n`);
-  }
-  return out;
-}
-
-/** What has to be joined again after a batch, each once. */
-class JoinWork {
-  readonly entries = new Map<string, NamedKey>();
-  readonly entriesEndpointsOnly = new Map<string, NamedKey>();
-  readonly kubeServices = new Map<string, NamedKey>();
-  /** True when there may be other gateways between networks. */
-  networks = false;
-
-  entry({ namespace, name }: NamedKey): void {
-    this.entries.set(`ServiceEntry/${namespace}/${name}`, { namespace, name });
-  }
-
-  entryEndpoints({ namespace, name }: NamedKey): void {
-    this.entriesEndpointsOnly.set(`ServiceEntry/${namespace}/${name}`, { namespace, name });
-  }
-
-  kube({ namespace, name }: NamedKey): void {
-    this.kubeServices.set(`Service/${namespace}/${name}`, { namespace, name });
+  private joinInput(): JoinInput {
+    return { objects: this.objects, settings: this.settings, podNetwork: this.podNetwork };
   }
 }
 
@@ -429,30 +260,4 @@ function networkLabel(object: MeshObject | undefined): string | undefined {
 
 function keyOf(object: MeshObject): ObjectKey {
   return { kind: object.kind, namespace: object.meta.namespace, name: object.meta.name };
-}
-
-/** True when two versions of an object differ in nothing that can change what is generated. */
-function sameMeaning(before: MeshObject | undefined, after: MeshObject | undefined): boolean {
-  if (!before || !after) return false;
-  return meaning(before) === meaning(after);
-}
-
-/** True when only what is under `spec` can differ. */
-function sameMetadata(before: MeshObject, after: MeshObject): boolean {
-  return canonicalJson(meaningfulMetadata(before)) === canonicalJson(meaningfulMetadata(after));
-}
-
-/** Annotations that are read somewhere; all others are for people and tools. */
-const MEANINGFUL_ANNOTATION = /(^|\.)istio\.io\/|^traffic\.sidecar/;
-
-function meaning(object: MeshObject): string {
-  const { meta: _meta, origin: _origin, ...rest } = object;
-  return canonicalJson({ ...rest, ...meaningfulMetadata(object) });
-}
-
-function meaningfulMetadata({ meta }: MeshObject): object {
-  const annotations = Object.fromEntries(
-    Object.entries(meta.annotations).filter(([name]) => MEANINGFUL_ANNOTATION.test(name)),
-  );
-  return { labels: meta.labels, annotations, created: meta.creationTimestamp };
 }

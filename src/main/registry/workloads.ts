@@ -31,6 +31,8 @@ export interface Workload {
   readonly kind: "WorkloadEntry" | "Pod" | "inline";
 }
 
+export type WorkloadEntryObject = ConfigObject<Networking_WorkloadEntry>;
+
 /** What of the mesh workload conversion needs. */
 export interface WorkloadContext {
   readonly trustDomain: string;
@@ -48,7 +50,7 @@ function tlsModeOf(labels: Labels, hasAccount: boolean): string {
 const ofEntries = new WeakMap<object, { readonly settings: string; readonly workload: Workload }>();
 
 /** The workload of a WorkloadEntry; its labels are those of its spec and of the object, which win. */
-export function workloadOfEntry(config: ConfigObject<Networking_WorkloadEntry>, ctx: WorkloadContext): Workload {
+export function workloadOfEntry(config: WorkloadEntryObject, ctx: WorkloadContext): Workload {
   const settings = `${ctx.trustDomain} ${ctx.drainingLabel}`;
   const known = ofEntries.get(config);
   if (known?.settings === settings) return known.workload;
@@ -57,7 +59,7 @@ export function workloadOfEntry(config: ConfigObject<Networking_WorkloadEntry>, 
   return workload;
 }
 
-function newWorkload(config: ConfigObject<Networking_WorkloadEntry>, ctx: WorkloadContext): Workload {
+function newWorkload(config: WorkloadEntryObject, ctx: WorkloadContext): Workload {
   const { meta, spec } = config;
   const labels = { ...spec.labels, ...meta.labels };
   return workloadOfSpec(spec, meta.namespace, labels, ctx, {
