@@ -1,4 +1,4 @@
-// Random patches of EnvoyFilters, over the names and ports of worker-arbitraries.ts.
+// Random patches of EnvoyFilters, over the names and ports of random-documents.ts.
 import fc from "fast-check";
 
 /** As a document has it. */

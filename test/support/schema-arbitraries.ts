@@ -9,7 +9,8 @@ import {
   type ScalarType,
 } from "../../src/main/validation/structural/descriptors.ts";
 import type { IstioKind } from "../../src/shared/model/config.ts";
-import { DOCUMENTS, HOSTS, NAMESPACES, type Raw } from "./worker-arbitraries.ts";
+import { HOSTS, NAMESPACES, type Raw } from "./random-documents.ts";
+import { DOCUMENTS } from "./worker-arbitraries.ts";
 
 const descriptors: Descriptors = loadDescriptors();
 

@@ -1,48 +1,24 @@
 // Random meshes over a handful of hosts and namespaces, as raw documents that mostly pass validation.
 import fc from "fast-check";
 import { patches } from "./patch-arbitraries.ts";
+import { authorizationPolicy, peerAuthentication, requestAuthentication, telemetry } from "./policy-arbitraries.ts";
+import {
+  address,
+  document,
+  HOSTS,
+  labels,
+  locality,
+  maybe,
+  name,
+  namespace,
+  PORTS,
+  plain,
+} from "./random-documents.ts";
 
-export type Raw = Readonly<Record<string, unknown>>;
-
-export const NAMESPACES = ["default", "other", "istio-system"] as const;
-export const KUBE_HOSTS = ["a.default.svc.cluster.local", "b.other.svc.cluster.local"] as const;
-export const HOSTS = ["a.example.com", "b.example.com", ...KUBE_HOSTS] as const;
-
-export const name = fc.constantFrom("one", "two");
-const namespace = fc.constantFrom(...NAMESPACES);
 const host = fc.constantFrom(...HOSTS);
 const anyHost = fc.constantFrom(...HOSTS, "*.example.com", "*.default.svc.cluster.local", "a", "b");
-export const labels = fc.constantFrom({ app: "a" }, { app: "b" }, { version: "v1" }, { app: "a", version: "v2" });
 const exportTo = fc.constantFrom(undefined, undefined, ["*"], ["."], ["default"], ["other", "istio-system"]);
 const port = fc.constantFrom(80, 443, 9000, 7000);
-export const address = fc.constantFrom("10.0.0.1", "10.0.0.2", "10.0.0.9");
-export const locality = fc.constantFrom("", "r1/z1/s1", "r1/z2", "r2/z1");
-const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined });
-
-/** Without members that are undefined, at any depth. */
-function plain<T>(value: T): T {
-  return JSON.parse(JSON.stringify(value)) as T;
-}
-
-/** A document of Istio's from a record with its name, namespace, age and spec. */
-function document(kind: string, group: string, spec: fc.Arbitrary<Raw>, where = namespace): fc.Arbitrary<Raw> {
-  const age = fc.constantFrom(undefined, "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z");
-  return fc.record({ name, namespace: where, age, spec }).map((r) =>
-    plain({
-      apiVersion: `${group}.istio.io/v1`,
-      kind,
-      metadata: { name: r.name, namespace: r.namespace, creationTimestamp: r.age },
-      spec: r.spec,
-    }),
-  );
-}
-
-export const PORTS = [
-  { number: 80, name: "http", protocol: "HTTP" },
-  { number: 443, name: "tls", protocol: "TLS" },
-  { number: 9000, name: "tcp", protocol: "TCP" },
-  { number: 7000, name: "auto", protocol: "" },
-] as const;
 
 const endpoint = fc.record({
   address,
@@ -245,115 +221,6 @@ const gateway = document(
     servers: fc.uniqueArray(server, { minLength: 1, maxLength: 3, selector: (x) => x.port.name }),
   }),
   fc.constantFrom("default", "istio-system"),
-);
-
-const mode = fc.constantFrom("STRICT", "PERMISSIVE", "DISABLE", "UNSET").map((m) => ({ mode: m }));
-const peerAuthentication = document(
-  "PeerAuthentication",
-  "security",
-  fc.record({ matchLabels: maybe(labels), mtls: maybe(mode), port: maybe(mode) }).map((r) => ({
-    mtls: r.mtls,
-    ...(r.matchLabels ? { selector: { matchLabels: r.matchLabels }, portLevelMtls: r.port && { 80: r.port } } : {}),
-  })),
-);
-
-const authorizationSource = fc.constantFrom(
-  { principals: ["cluster.local/ns/default/sa/sa"] },
-  { notNamespaces: ["other", "a*"] },
-  { requestPrincipals: ["*"] },
-  { ipBlocks: ["10.0.0.0/8"] },
-);
-const authorizationOperation = fc.constantFrom(
-  { paths: ["/a", "/b*"] },
-  { notPaths: ["/c/{*}"] },
-  { ports: ["80"] },
-  { hosts: ["*"], methods: ["GET"] },
-);
-const authorizationCondition = fc.constantFrom(
-  { key: "request.headers[x]", values: ["1"] },
-  { key: "destination.port", notValues: ["80"] },
-  { key: "request.auth.claims[a]", values: ["b"] },
-);
-const authorizationRule = fc.record({
-  from: maybe(authorizationSource.map((source) => [{ source }])),
-  to: maybe(authorizationOperation.map((operation) => [{ operation }])),
-  when: maybe(authorizationCondition.map((condition) => [condition])),
-});
-const authorizationPolicy = document(
-  "AuthorizationPolicy",
-  "security",
-  fc
-    .record({
-      matchLabels: maybe(labels),
-      action: fc.constantFrom(undefined, "ALLOW", "DENY", "AUDIT", "CUSTOM"),
-      rules: fc.array(authorizationRule, { minLength: 1, maxLength: 2 }),
-      provider: fc.constantFrom("authz", "other").map((provider) => ({ name: provider })),
-    })
-    .map(({ matchLabels, provider, ...r }) => ({
-      ...r,
-      ...(r.action === "CUSTOM" ? { provider } : {}),
-      ...(matchLabels ? { selector: { matchLabels } } : {}),
-    })),
-);
-
-const requestAuthentication = document(
-  "RequestAuthentication",
-  "security",
-  fc
-    .record({
-      matchLabels: maybe(labels),
-      issuers: fc.uniqueArray(fc.constantFrom("i", "j", "k"), { minLength: 1 }),
-      keys: fc.constantFrom({ jwks: '{"keys":[]}' }, { jwksUri: "https://a.example.com/jwks" }),
-    })
-    .map(({ matchLabels, issuers, keys }) => ({
-      jwtRules: issuers.map((issuer) => ({ issuer, ...keys })),
-      ...(matchLabels ? { selector: { matchLabels } } : {}),
-    })),
-);
-
-const workloadMode = fc.constantFrom(undefined, { mode: "CLIENT" }, { mode: "SERVER" }, { mode: "CLIENT_AND_SERVER" });
-const providers = (...names: string[]): fc.Arbitrary<object[] | undefined> =>
-  fc.constantFrom(undefined, ...names).map((name) => (name === undefined ? undefined : [{ name }]));
-const telemetry = document(
-  "Telemetry",
-  "telemetry",
-  fc
-    .record({
-      matchLabels: maybe(labels),
-      accessLogging: maybe(
-        fc.record({
-          match: workloadMode,
-          providers: providers("envoy", "als", "missing"),
-          disabled: fc.constantFrom(undefined, undefined, true),
-          filter: fc.constantFrom(undefined, { expression: "response.code >= 400" }),
-        }),
-      ),
-      metrics: maybe(
-        fc.record({
-          providers: providers("prometheus", "zipkin"),
-          overrides: fc.constantFrom(
-            undefined,
-            [{ disabled: true }],
-            [{ match: { metric: "REQUEST_COUNT", mode: "CLIENT" }, tagOverrides: { x: { value: "'1'" } } }],
-          ),
-          reportingInterval: fc.constantFrom(undefined, "5s"),
-        }),
-      ),
-      tracing: maybe(
-        fc.record({
-          match: workloadMode,
-          providers: providers("zipkin", "otel", "envoy"),
-          disableSpanReporting: fc.constantFrom(undefined, true, false),
-          customTags: fc.constantFrom(undefined, { x: { literal: { value: "1" } } }),
-        }),
-      ),
-    })
-    .map(({ matchLabels, accessLogging, metrics, tracing }) => ({
-      ...(matchLabels ? { selector: { matchLabels } } : {}),
-      accessLogging: accessLogging && [accessLogging],
-      metrics: metrics && [metrics],
-      tracing: tracing && [tracing],
-    })),
 );
 
 /** Virtual hosts and routes that patches add are told apart by their object. */

@@ -1,8 +1,9 @@
 // Random meshes of the documents of worker-arbitraries.ts and of Kubernetes' objects.
 import fc from "fast-check";
 import type { MeshObject } from "../../src/shared/model/delta.ts";
+import { address, KUBE_HOSTS, labels, name, PORTS, type Raw } from "./random-documents.ts";
 import { kubeEndpoint, kubePod, kubeService, kubeSlice, meta } from "./registry.ts";
-import { address, DOCUMENTS, KUBE_HOSTS, labels, name, PORTS, type Raw } from "./worker-arbitraries.ts";
+import { DOCUMENTS } from "./worker-arbitraries.ts";
 import { objectsOf } from "./worker-mesh.ts";
 
 const service = fc

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { MeshSettings } from "../../src/shared/model/mesh.ts";
 import type { XdsType } from "../../src/shared/xds-types.ts";
 import { EXTENSION } from "./patch-arbitraries.ts";
-import { HOSTS, labels, locality, NAMESPACES } from "./worker-arbitraries.ts";
+import { HOSTS, labels, locality, NAMESPACES } from "./random-documents.ts";
 import { meshSettings, type ProxySpec } from "./worker-mesh.ts";
 
 const IMAGE = fc.constantFrom(
