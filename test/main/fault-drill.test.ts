@@ -31,15 +31,20 @@ function firstRequest(name: string): Buffer {
   return Buffer.concat([prefix, message]);
 }
 
-function openStream(session: http2.ClientHttp2Session, name: string): http2.ClientHttp2Stream {
+/** A call on which nothing was sent yet. It is dropped on purpose. */
+function openCall(session: http2.ClientHttp2Session): http2.ClientHttp2Stream {
   const stream = session.request({
     ":method": "POST",
     ":path": METHOD,
     "content-type": "application/grpc",
     te: "trailers",
   });
-  // Streams are dropped on purpose.
   stream.on("error", () => undefined);
+  return stream;
+}
+
+function openStream(session: http2.ClientHttp2Session, name: string): http2.ClientHttp2Stream {
+  const stream = openCall(session);
   stream.write(firstRequest(name));
   return stream;
 }
@@ -86,13 +91,7 @@ async function sendGarbage(control: RunningControlPlane): Promise<void> {
   ]) {
     const session = http2.connect(`http://${control.grpc}`);
     session.on("error", () => undefined);
-    const stream = session.request({
-      ":method": "POST",
-      ":path": METHOD,
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
-    stream.on("error", () => undefined);
+    const stream = openCall(session);
     stream.resume();
     const refused = new Promise((resolve) => stream.once("end", resolve));
     stream.write(bytes);

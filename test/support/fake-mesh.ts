@@ -10,18 +10,10 @@ import type {
 } from "../../src/main/push/contracts.ts";
 import { pushVersion, viewId } from "../../src/shared/ids.ts";
 import type { ProxyIdentity, ProxyViewRef } from "../../src/shared/model/proxy.ts";
-import type { PushRequest, RegistryChange } from "../../src/shared/model/push-request.ts";
+import type { PushRequest } from "../../src/shared/model/push-request.ts";
 import type { EncodedResource, ResourceSet, ResourceWant } from "../../src/shared/model/resource.ts";
 import { PUSH_ORDER, type XdsType } from "../../src/shared/xds-types.ts";
-
-export const NO_CHANGE: RegistryChange = {
-  configs: new Map(),
-  services: new Map(),
-  endpoints: new Map(),
-  workloadAddresses: new Set(),
-  mesh: false,
-  reasons: new Map([["config", 1]]),
-};
+import { NO_CHANGE } from "./changes.ts";
 
 /** Contents by type and name. */
 export type Contents = Partial<Record<XdsType, Readonly<Record<string, string>>>>;

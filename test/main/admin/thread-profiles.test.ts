@@ -6,6 +6,7 @@ import { WorkerPool } from "../../../src/main/pool/worker-pool.ts";
 import { buildView } from "../../../src/main/push/proxy-view.ts";
 import { SnapshotBuilder } from "../../../src/main/push/snapshot-builder.ts";
 import { identityOf } from "../../../src/main/streams/proxy-identity.ts";
+import { envoyNode } from "../../support/envoy-node.ts";
 import { type ReadProfile, readProfile } from "../../support/profiles.ts";
 import { serviceEntry, testRegistry } from "../../support/registry.ts";
 import { until } from "../../support/until.ts";
@@ -22,14 +23,7 @@ const registry = testRegistry();
 for (let i = 0; i < 50; i++) registry.apply({ upserts: [serviceEntry(`s${i}`, [`10.0.0.${i}`])], deletes: [] });
 const snapshot = new SnapshotBuilder(registry).build();
 const view = buildView(
-  identityOf({
-    id: "sidecar~10.9.9.9~a.default~default.svc.cluster.local",
-    cluster: "a",
-    metadata: {},
-    locality: { region: "", zone: "", subZone: "" },
-    extensions: null,
-    userAgentName: "envoy",
-  }),
+  identityOf(envoyNode("sidecar~10.9.9.9~a.default~default.svc.cluster.local", "a")),
   registry,
   () => "0123456789abcdef",
 );

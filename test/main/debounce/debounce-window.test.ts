@@ -4,23 +4,13 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { DebounceWindow } from "../../../src/main/debounce/debounce-window.ts";
 import type { RegistryChange } from "../../../src/shared/model/push-request.ts";
+import { configChange } from "../../support/changes.ts";
 
 const OPTIONS = { afterMs: 100, maxMs: 1000, endpoints: true };
 
-function change(name: string): RegistryChange {
-  return {
-    configs: new Map([[name, { kind: "VirtualService", namespace: "default", name }]]),
-    services: new Map(),
-    endpoints: new Map(),
-    workloadAddresses: new Set(),
-    mesh: false,
-    reasons: new Map([["config", 1]]),
-  };
-}
-
 function endpoints(name: string): RegistryChange {
   return {
-    ...change(name),
+    ...configChange(name),
     configs: new Map(),
     endpoints: new Map([[name, { hostname: name, namespace: "default" }]]),
   };
@@ -43,8 +33,8 @@ test("nothing is due without a change", () => {
 
 test("a lone change goes out within 5 ms, with those that come along", () => {
   const window = new DebounceWindow(OPTIONS);
-  window.offer(change("a"), 1000);
-  window.offer(change("b"), 1001);
+  window.offer(configChange("a"), 1000);
+  window.offer(configChange("b"), 1001);
   const push = nextPush(window)!;
   assert.equal(push.at <= 1005, true);
   assert.deepEqual(push.names, ["a", "b"]);
@@ -54,20 +44,20 @@ test("a lone change goes out within 5 ms, with those that come along", () => {
 
 test("changes soon after a push wait for quiet", () => {
   const window = new DebounceWindow(OPTIONS);
-  window.offer(change("a"), 0);
+  window.offer(configChange("a"), 0);
   nextPush(window);
-  window.offer(change("b"), 50);
-  window.offer(change("c"), 120);
-  window.offer(change("d"), 190);
+  window.offer(configChange("b"), 50);
+  window.offer(configChange("c"), 120);
+  window.offer(configChange("d"), 190);
   assert.deepEqual(nextPush(window), { at: 290, names: ["b", "c", "d"], merged: 3 });
 });
 
 test("a storm is pushed after the longest wait, though it goes on", () => {
   const window = new DebounceWindow(OPTIONS);
-  window.offer(change("first"), 0);
+  window.offer(configChange("first"), 0);
   nextPush(window);
   let now = 10;
-  for (; now < 1009; now += 50) window.offer(change(`c${now}`), now);
+  for (; now < 1009; now += 50) window.offer(configChange(`c${now}`), now);
   assert.equal(nextPush(window)?.at, 1010);
 });
 
@@ -79,7 +69,7 @@ test("endpoints that never rest are pushed every so often, until something else 
   assert.deepEqual(nextPush(window), { at: 102, names: ["e50", "e60", "e70", "e80", "e90"], merged: 5 });
   window.offer(endpoints("e"), 120);
   assert.equal(window.nextDue(), 202);
-  window.offer(change("c"), 190);
+  window.offer(configChange("c"), 190);
   assert.equal(window.nextDue(), 290);
   window.offer(endpoints("f"), 200);
   assert.equal(window.nextDue(), 300);
@@ -87,28 +77,28 @@ test("endpoints that never rest are pushed every so often, until something else 
 
 test("after a quiet time a change goes out at once again", () => {
   const window = new DebounceWindow(OPTIONS);
-  window.offer(change("a"), 0);
+  window.offer(configChange("a"), 0);
   nextPush(window);
-  window.offer(change("b"), 500);
+  window.offer(configChange("b"), 500);
   assert.equal(nextPush(window)!.at <= 505, true);
 });
 
 test("without debouncing of endpoints, their changes never wait", () => {
   const window = new DebounceWindow({ ...OPTIONS, endpoints: false });
-  window.offer(change("a"), 0);
+  window.offer(configChange("a"), 0);
   nextPush(window);
   window.offer(endpoints("e"), 10);
   assert.equal(nextPush(window)!.at <= 15, true);
-  window.offer(change("b"), 20);
+  window.offer(configChange("b"), 20);
   assert.equal(nextPush(window)!.at, 120);
 });
 
 test("the times of a request are those of its first and last change", () => {
   const window = new DebounceWindow(OPTIONS);
-  window.offer(change("a"), 0);
+  window.offer(configChange("a"), 0);
   nextPush(window);
-  window.offer(change("b"), 10);
-  window.offer(change("c"), 30);
+  window.offer(configChange("b"), 10);
+  window.offer(configChange("c"), 30);
   const request = window.due(1000)!;
   assert.equal(request.firstChangeMs, 10);
   assert.equal(request.lastChangeMs, 30);
@@ -133,7 +123,7 @@ test("no change is lost or pushed twice, and none waits longer than the longest 
       };
       gaps.forEach((gap, i) => {
         advance(now + gap);
-        window.offer(change(`c${i}`), now);
+        window.offer(configChange(`c${i}`), now);
       });
       advance(now + 10_000);
       assert.deepEqual(

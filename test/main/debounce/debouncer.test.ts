@@ -2,19 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Debouncer } from "../../../src/main/debounce/debouncer.ts";
-import type { PushRequest, RegistryChange } from "../../../src/shared/model/push-request.ts";
+import type { PushRequest } from "../../../src/shared/model/push-request.ts";
+import { configChange } from "../../support/changes.ts";
 import { until } from "../../support/until.ts";
-
-function change(name: string): RegistryChange {
-  return {
-    configs: new Map([[name, { kind: "VirtualService", namespace: "default", name }]]),
-    services: new Map(),
-    endpoints: new Map(),
-    workloadAddresses: new Set(),
-    mesh: false,
-    reasons: new Map([["config", 1]]),
-  };
-}
 
 test("a push waits for the one before it, and a failed one doesn't stop the next", async () => {
   const pushed: PushRequest[] = [];
@@ -31,10 +21,10 @@ test("a push waits for the one before it, and a failed one doesn't stop the next
     },
     onError: (error) => errors.push(error),
   });
-  debouncer.offer(change("a"));
+  debouncer.offer(configChange("a"));
   await until("the first is pushed", () => pushed.length === 1);
-  debouncer.offer(change("b"));
-  debouncer.offer(change("c"));
+  debouncer.offer(configChange("b"));
+  debouncer.offer(configChange("c"));
   // Longer than any wait of the window.
   const start = performance.now();
   await until("time has passed", () => performance.now() - start > 30);
@@ -44,7 +34,7 @@ test("a push waits for the one before it, and a failed one doesn't stop the next
   assert.deepEqual([...pushed[1]!.change.configs.keys()], ["b", "c"]);
   assert.equal(errors.length, 1);
   finish[1]!();
-  debouncer.offer(change("d"));
+  debouncer.offer(configChange("d"));
   await until("the third is pushed", () => pushed.length === 3);
   debouncer.close();
   finish[2]!();

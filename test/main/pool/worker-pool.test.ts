@@ -8,6 +8,7 @@ import { buildView } from "../../../src/main/push/proxy-view.ts";
 import { SnapshotBuilder } from "../../../src/main/push/snapshot-builder.ts";
 import { identityOf } from "../../../src/main/streams/proxy-identity.ts";
 import { MizzenError } from "../../../src/shared/errors.ts";
+import { envoyNode } from "../../support/envoy-node.ts";
 import { serviceEntry, testRegistry } from "../../support/registry.ts";
 
 const lost: string[] = [];
@@ -23,14 +24,7 @@ for (let i = 0; i < 20; i++) registry.apply({ upserts: [serviceEntry(`s${i}`, [`
 const snapshots = new SnapshotBuilder(registry);
 const first = snapshots.build();
 const view = buildView(
-  identityOf({
-    id: "sidecar~10.9.9.9~a.default~default.svc.cluster.local",
-    cluster: "a",
-    metadata: {},
-    locality: { region: "", zone: "", subZone: "" },
-    extensions: null,
-    userAgentName: "envoy",
-  }),
+  identityOf(envoyNode("sidecar~10.9.9.9~a.default~default.svc.cluster.local", "a")),
   registry,
   () => "0123456789abcdef",
 );

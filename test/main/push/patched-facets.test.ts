@@ -5,17 +5,14 @@ import { MeshPlanner } from "../../../src/main/push/planner.ts";
 import { identityOf } from "../../../src/main/streams/proxy-identity.ts";
 import type { ConfigObject } from "../../../src/shared/model/config.ts";
 import { partKey } from "../../../src/shared/model/resource.ts";
+import { envoyNode } from "../../support/envoy-node.ts";
 import { config, serviceEntry, testRegistry } from "../../support/registry.ts";
 
 function sidecar(app: string, metadata: object = {}): ReturnType<typeof identityOf> {
-  return identityOf({
-    id: `sidecar~10.1.0.${app.charCodeAt(0)}~${app}.default~default.svc.cluster.local`,
-    cluster: app,
-    metadata: { LABELS: { app }, ISTIO_VERSION: "1.32.0", NAMESPACE: "default", ...metadata },
-    locality: { region: "", zone: "", subZone: "" },
-    extensions: null,
-    userAgentName: "envoy",
-  });
+  const id = `sidecar~10.1.0.${app.charCodeAt(0)}~${app}.default~default.svc.cluster.local`;
+  return identityOf(
+    envoyNode(id, app, { LABELS: { app }, ISTIO_VERSION: "1.32.0", NAMESPACE: "default", ...metadata }),
+  );
 }
 
 const PROXIES = { a: sidecar("a"), b: sidecar("b", { TEAM: "blue" }) };

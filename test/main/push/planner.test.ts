@@ -7,17 +7,12 @@ import { identityOf } from "../../../src/main/streams/proxy-identity.ts";
 import type { ConfigObject } from "../../../src/shared/model/config.ts";
 import type { ProxyIdentity } from "../../../src/shared/model/proxy.ts";
 import type { RegistryChange } from "../../../src/shared/model/push-request.ts";
+import { envoyNode } from "../../support/envoy-node.ts";
 import { config, meta, serviceEntry, testRegistry } from "../../support/registry.ts";
 
 function proxy(name: string, type: "sidecar" | "router", namespace: string, labels: object): ProxyIdentity {
-  return identityOf({
-    id: `${type}~10.1.0.${Object.keys(labels).length}~${name}.${namespace}~${namespace}.svc.cluster.local`,
-    cluster: name,
-    metadata: { LABELS: labels, ISTIO_VERSION: "1.32.0", NAMESPACE: namespace },
-    locality: { region: "", zone: "", subZone: "" },
-    extensions: null,
-    userAgentName: "envoy",
-  });
+  const id = `${type}~10.1.0.${Object.keys(labels).length}~${name}.${namespace}~${namespace}.svc.cluster.local`;
+  return identityOf(envoyNode(id, name, { LABELS: labels, ISTIO_VERSION: "1.32.0", NAMESPACE: namespace }));
 }
 
 const PROXIES: Readonly<Record<string, ProxyIdentity>> = {

@@ -5,13 +5,11 @@ import { type LedgerResponse, PushLedger } from "../../../src/main/push/push-led
 import { summarize } from "../../../src/main/push/push-summary.ts";
 import { pushVersion, viewId } from "../../../src/shared/ids.ts";
 import type { PushRequest, RegistryChange } from "../../../src/shared/model/push-request.ts";
+import { NO_CHANGE } from "../../support/changes.ts";
 
 const CHANGE: RegistryChange = {
+  ...NO_CHANGE,
   configs: new Map([["VirtualService/default/one", { kind: "VirtualService", namespace: "default", name: "one" }]]),
-  services: new Map(),
-  endpoints: new Map(),
-  workloadAddresses: new Set(),
-  mesh: false,
   reasons: new Map([["config", 2]]),
 };
 const REQUEST: PushRequest = { change: CHANGE, firstChangeMs: 100, lastChangeMs: 104, merged: 2 };

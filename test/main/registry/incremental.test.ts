@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Registry } from "../../../src/main/registry/registry.ts";
-import { keyString } from "../../../src/shared/model/config.ts";
 import type { MeshObject } from "../../../src/shared/model/delta.ts";
+import { MeshHistory, stepsWith } from "../../support/mesh-history.ts";
 import {
   config,
   kubeEndpoint,
@@ -47,11 +47,7 @@ const object: fc.Arbitrary<MeshObject> = fc.oneof(
   fc.constantFrom("r1", "r2").map((region) => kubeNode("n", { "topology.kubernetes.io/region": region })),
 );
 
-type Step = { readonly upsert: MeshObject } | { readonly remove: MeshObject };
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 3, arbitrary: object.map((upsert) => ({ upsert })) },
-  { weight: 1, arbitrary: object.map((remove) => ({ remove })) },
-);
+const step = stepsWith(object);
 
 function contents(registry: Registry): unknown {
   const { services } = registry;
@@ -74,26 +70,10 @@ test("incremental equals rebuilt", () => {
   fc.assert(
     fc.property(fc.array(fc.array(step, { maxLength: 4 }), { maxLength: 12 }), (batches) => {
       const followed = testRegistry();
-      const final = new Map<string, MeshObject>();
-      for (const batch of batches) {
-        const upserts = new Map<string, MeshObject>();
-        const deletes = new Map<string, MeshObject>();
-        for (const s of batch) {
-          const o = "upsert" in s ? s.upsert : s.remove;
-          const id = keyString({ kind: o.kind, ...o.meta });
-          upserts.delete(id);
-          deletes.delete(id);
-          ("upsert" in s ? upserts : deletes).set(id, o);
-        }
-        followed.apply({
-          upserts: [...upserts.values()],
-          deletes: [...deletes.values()].map((o) => ({ kind: o.kind, namespace: o.meta.namespace, name: o.meta.name })),
-        });
-        for (const [id, o] of upserts) final.set(id, o);
-        for (const id of deletes.keys()) final.delete(id);
-      }
+      const history = new MeshHistory();
+      for (const batch of batches) followed.apply(history.next(batch));
       const rebuilt = testRegistry();
-      rebuilt.apply({ upserts: [...final.values()], deletes: [] });
+      rebuilt.apply(history.outcome());
       assert.deepEqual(contents(followed), contents(rebuilt));
     }),
     { numRuns: 500 },

@@ -1,23 +1,11 @@
 // What a delta stream answers: subscriptions, reconnects, acknowledgements, removals, and pushes.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FakeMesh, hashOf } from "../../support/fake-mesh.ts";
-import { ProxyDouble } from "./session-harness.ts";
-
-const CONTENTS = {
-  CDS: { a: "1", b: "1" },
-  EDS: { a: "1", b: "1" },
-  LDS: { l: "1" },
-  RDS: { r: "1", s: "1" },
-};
-
-function connect(contents = CONTENTS): { mesh: FakeMesh; proxy: ProxyDouble } {
-  const mesh = new FakeMesh(contents);
-  return { mesh, proxy: new ProxyDouble(mesh, "delta") };
-}
+import { type FakeMesh, hashOf } from "../../support/fake-mesh.ts";
+import { CONTENTS, connect, ProxyDouble } from "./session-harness.ts";
 
 async function start(contents = CONTENTS): Promise<{ mesh: FakeMesh; proxy: ProxyDouble }> {
-  const { mesh, proxy } = connect(contents);
+  const { mesh, proxy } = connect("delta", contents);
   proxy.delta("CDS");
   await proxy.takenAndAcked();
   proxy.delta("EDS", { subscribe: ["a", "b"] });
@@ -30,7 +18,7 @@ async function start(contents = CONTENTS): Promise<{ mesh: FakeMesh; proxy: Prox
 }
 
 test("an empty first request and an explicit * ask for everything", async () => {
-  const { proxy } = connect();
+  const { proxy } = connect("delta");
   proxy.delta("CDS");
   assert.deepEqual(await proxy.taken(), ["CDS a b"]);
   proxy.delta("LDS", { subscribe: ["*"] });
@@ -38,7 +26,7 @@ test("an empty first request and an explicit * ask for everything", async () => 
 });
 
 test("names are answered, those that don't exist by their removal", async () => {
-  const { proxy } = connect();
+  const { proxy } = connect("delta");
   proxy.delta("EDS", { subscribe: ["a", "none"] });
   assert.deepEqual(await proxy.taken(), ["EDS a -none"]);
   proxy.ack("EDS");
@@ -53,14 +41,14 @@ test("a resource that is asked for again is sent again", async () => {
 });
 
 test("versions are hashes of the content", async () => {
-  const { proxy } = connect();
+  const { proxy } = connect("delta");
   proxy.delta("CDS");
   const [response] = await proxy.take();
   assert.equal(response?.resources.get("a")?.version, hashOf("a", "1"));
 });
 
 test("after a reconnect only what differs is sent, and what is gone is removed", async () => {
-  const { proxy } = connect();
+  const { proxy } = connect("delta");
   proxy.delta("CDS", {
     initialVersions: new Map([
       ["a", hashOf("a", "1")],
@@ -83,7 +71,7 @@ test("after a reconnect only what differs is sent, and what is gone is removed",
 });
 
 test("after a reconnect, endpoints of a cluster that was sent come too", async () => {
-  const { proxy } = connect();
+  const { proxy } = connect("delta");
   proxy.delta("CDS", { initialVersions: new Map([["a", "old"]]) });
   proxy.delta("EDS", { subscribe: ["a"], initialVersions: new Map([["a", hashOf("a", "1")]]) });
   assert.deepEqual(await proxy.taken(), ["CDS a b", "EDS a"]);
@@ -184,7 +172,7 @@ test("a refusal is noted and nothing is sent again by itself", async () => {
 });
 
 test("* can be left and the names that remain are kept", async () => {
-  const { proxy } = connect();
+  const { proxy } = connect("delta");
   proxy.delta("CDS", { subscribe: ["*", "a"] });
   assert.deepEqual(await proxy.takenAndAcked(), ["CDS a b"]);
   proxy.delta("CDS", { unsubscribe: ["*"] });
@@ -195,7 +183,7 @@ test("* can be left and the names that remain are kept", async () => {
 });
 
 test("a wildcard without resources is answered once, and nothing after a reconnect that knows none", async () => {
-  const { proxy } = connect({ ...CONTENTS, LDS: {} as { l: string } });
+  const { proxy } = connect("delta", { ...CONTENTS, LDS: {} as { l: string } });
   proxy.delta("LDS");
   assert.deepEqual(await proxy.takenAndAcked(), ["LDS"]);
   proxy.publish({ LDS: {} });

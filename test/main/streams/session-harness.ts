@@ -14,7 +14,22 @@ import {
   decodeSotwResponse,
   unframed,
 } from "../../support/decoded-response.ts";
-import type { Contents, FakeMesh } from "../../support/fake-mesh.ts";
+import { envoyNode } from "../../support/envoy-node.ts";
+import { type Contents, FakeMesh } from "../../support/fake-mesh.ts";
+
+/** A small mesh. */
+export const CONTENTS = {
+  CDS: { a: "1", b: "1" },
+  EDS: { a: "1", b: "1" },
+  LDS: { l: "1" },
+  RDS: { r: "1", s: "1" },
+};
+
+/** A proxy that has a stream and has not asked for anything. */
+export function connect(variant: StreamVariant, contents = CONTENTS): { mesh: FakeMesh; proxy: ProxyDouble } {
+  const mesh = new FakeMesh(contents);
+  return { mesh, proxy: new ProxyDouble(mesh, variant) };
+}
 
 /** What the streams told their observer, one line each. */
 export class Diary implements StreamObserver {
@@ -103,14 +118,7 @@ export class ProxyDouble {
       now: () => this.timers.now,
       soon: (run) => setImmediate(run),
     });
-    const identity = identityOf({
-      id: `sidecar~10.0.0.1~${id}~default.svc.cluster.local`,
-      cluster: "a",
-      metadata,
-      locality: { region: "", zone: "", subZone: "" },
-      extensions: null,
-      userAgentName: "envoy",
-    });
+    const identity = identityOf(envoyNode(`sidecar~10.0.0.1~${id}~default.svc.cluster.local`, "a", metadata));
     const decode = variant === "sotw" ? decodeSotwResponse : decodeDeltaResponse;
     this.session = new StreamSession(
       { connectionId: `${id}-1`, variant, identity, peer: "test", connectedAt: 0 },

@@ -1,24 +1,12 @@
 // What a state-of-the-world stream answers: subscriptions, acknowledgements, refusals, and pushes.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FakeMesh } from "../../support/fake-mesh.ts";
-import { ProxyDouble } from "./session-harness.ts";
-
-const CONTENTS = {
-  CDS: { a: "1", b: "1" },
-  EDS: { a: "1", b: "1" },
-  LDS: { l: "1" },
-  RDS: { r: "1", s: "1" },
-};
-
-function connect(contents = CONTENTS): { mesh: FakeMesh; proxy: ProxyDouble } {
-  const mesh = new FakeMesh(contents);
-  return { mesh, proxy: new ProxyDouble(mesh, "sotw") };
-}
+import type { FakeMesh } from "../../support/fake-mesh.ts";
+import { CONTENTS, connect, type ProxyDouble } from "./session-harness.ts";
 
 /** As Envoy starts: clusters, endpoints, listeners, routes, each acknowledged. */
 async function start(contents = CONTENTS): Promise<{ mesh: FakeMesh; proxy: ProxyDouble }> {
-  const { mesh, proxy } = connect(contents);
+  const { mesh, proxy } = connect("sotw", contents);
   proxy.sotw("CDS");
   await proxy.takenAndAcked();
   proxy.sotw("EDS", { names: ["a", "b"] });
@@ -31,7 +19,7 @@ async function start(contents = CONTENTS): Promise<{ mesh: FakeMesh; proxy: Prox
 }
 
 test("an empty first request asks for all clusters and listeners, and names for some of the others", async () => {
-  const { proxy } = connect();
+  const { proxy } = connect("sotw");
   proxy.sotw("CDS");
   assert.deepEqual(await proxy.taken(), ["CDS a b"]);
   proxy.sotw("EDS", { names: ["b", "none"] });
@@ -43,13 +31,13 @@ test("an empty first request asks for all clusters and listeners, and names for 
 });
 
 test("a wildcard without resources is answered, since the proxy waits for it", async () => {
-  const { proxy } = connect({ ...CONTENTS, LDS: {} as { l: string } });
+  const { proxy } = connect("sotw", { ...CONTENTS, LDS: {} as { l: string } });
   proxy.sotw("LDS");
   assert.deepEqual(await proxy.taken(), ["LDS"]);
 });
 
 test("explicit names of a wildcard type bring only those, and no names later mean none", async () => {
-  const { proxy } = connect();
+  const { proxy } = connect("sotw");
   proxy.sotw("CDS", { names: ["a"] });
   assert.deepEqual(await proxy.taken(), ["CDS a"]);
   proxy.ack("CDS", undefined, { names: [] });
@@ -143,7 +131,7 @@ test("a stale nonce changes nothing, not even names, and is counted", async () =
 });
 
 test("an unknown nonce of a type that is new to the stream begins a subscription: the server was restarted", async () => {
-  const { proxy } = connect();
+  const { proxy } = connect("sotw");
   proxy.sotw("CDS", { nonce: "from-another-server", versionInfo: "old" });
   assert.deepEqual(await proxy.taken(), ["CDS a b"]);
 });
@@ -300,7 +288,7 @@ test("a proxy that doesn't read gets nothing until it does", async () => {
 });
 
 test("a type that is not served is noted and has no answer", async () => {
-  const { proxy } = connect();
+  const { proxy } = connect("sotw");
   proxy.session.sotwRequest({
     node: undefined,
     typeUrl: "type.googleapis.com/some.Type",
