@@ -35,12 +35,14 @@ class JoinedHashes implements Hashes {
   }
 }
 
+const NO_OVERLAY: ReadonlyMap<string, string | null> = new Map();
+
 /**
  * Resource names with the hashes that were sent. Values are shared: the same steps from the same value give the same
  * object, so that what follows from it (a difference, a response body) is computed once for all proxies that are alike.
  */
 export class Held {
-  static readonly EMPTY = new Held(new Map(), new Map());
+  static readonly EMPTY = new Held(new Map(), NO_OVERLAY);
 
   /** The parts of a joined set, when exactly that is held. */
   readonly parts: readonly Held[] | undefined;
@@ -56,7 +58,7 @@ export class Held {
 
   /** What a proxy says that it has from an earlier stream. */
   static ofVersions(versions: ReadonlyMap<string, string>): Held {
-    return versions.size === 0 ? Held.EMPTY : new Held(versions, new Map());
+    return versions.size === 0 ? Held.EMPTY : new Held(versions, NO_OVERLAY);
   }
 
   /** Exactly what is in a set. */
@@ -65,13 +67,13 @@ export class Held {
     if (!held && set.parts) {
       const parts = set.parts.map((part) => Held.of(part));
       const base = new JoinedHashes(parts.map((part) => part.base));
-      held = new Held(base, new Map(), parts);
+      held = new Held(base, NO_OVERLAY, parts);
       ofSets.set(set, held);
     }
     if (!held) {
       const base = new Map<string, string>();
       for (const resource of set.resources) base.set(resource.name, resource.hash);
-      held = base.size === 0 ? Held.EMPTY : new Held(base, new Map());
+      held = base.size === 0 ? Held.EMPTY : new Held(base, NO_OVERLAY);
       ofSets.set(set, held);
     }
     return held;
@@ -101,7 +103,7 @@ export class Held {
       if (hash === null) base.delete(name);
       else base.set(name, hash);
     }
-    return new Held(base, new Map());
+    return new Held(base, NO_OVERLAY);
   }
 
   /** Without some names; the same object when none of them is held. */

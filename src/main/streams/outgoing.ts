@@ -1,4 +1,6 @@
 // What goes out for one type: whether a response is needed, its bytes, and what the proxy has after it. Main thread.
+
+import type { PushVersion } from "../../shared/ids.ts";
 import type { ResourceSet } from "../../shared/model/resource.ts";
 import { PairMemo } from "../../shared/pair-memo.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
@@ -21,10 +23,15 @@ export interface Outgoing {
   readonly mustRespond: boolean;
 }
 
+/** What a response says besides its resources, with the snapshot that they were made from. */
+export interface OutgoingHeader extends ResponseHeader {
+  readonly snapshot: PushVersion;
+}
+
 /** A response that is ready to go, with what it holds. */
 export interface WrittenResponse {
   readonly message: ResponseMessage;
-  readonly response: Omit<SentResponse, "version">;
+  readonly response: SentResponse;
   readonly names: readonly string[];
   readonly removed: readonly string[];
 }
@@ -47,12 +54,12 @@ export function writeResponse(
   out: Outgoing,
   variant: StreamVariant,
   keepRemoved: boolean,
-  header: ResponseHeader,
+  header: OutgoingHeader,
 ): WrittenResponse | undefined {
   return variant === "sotw" ? writeSotw(out, keepRemoved, header) : writeDelta(out, keepRemoved, header);
 }
 
-function writeSotw(out: Outgoing, keepRemoved: boolean, header: ResponseHeader): WrittenResponse | undefined {
+function writeSotw(out: Outgoing, keepRemoved: boolean, header: OutgoingHeader): WrittenResponse | undefined {
   const { watch, difference, mustRespond } = out;
   watch.unanswered = NameSet.EMPTY;
   const keeping = keepRemoved && difference.removed.length > 0;
@@ -75,7 +82,7 @@ function writeSotw(out: Outgoing, keepRemoved: boolean, header: ResponseHeader):
   return written(header, message, difference.changedNames, removed);
 }
 
-function writeDelta(out: Outgoing, keepRemoved: boolean, header: ResponseHeader): WrittenResponse | undefined {
+function writeDelta(out: Outgoing, keepRemoved: boolean, header: OutgoingHeader): WrittenResponse | undefined {
   const { watch, difference, names, mustRespond } = out;
   const keeping = keepRemoved && difference.removed.length > 0;
   let removed: readonly string[] = keeping || difference.removed.length === 0 ? NONE : difference.removed;
@@ -152,11 +159,12 @@ function without(names: Iterable<string>, { resources }: ResourceSet): string[] 
 }
 
 function written(
-  header: ResponseHeader,
+  header: OutgoingHeader,
   message: ResponseMessage,
   names: readonly string[],
   removed: readonly string[],
 ): WrittenResponse {
-  const response = { nonce: header.nonce, versionInfo: header.version, resources: names.length };
+  const { nonce, version: versionInfo, snapshot: version } = header;
+  const response = { nonce, versionInfo, version, resources: names.length };
   return { message, response, names, removed };
 }

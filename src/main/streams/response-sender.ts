@@ -102,6 +102,7 @@ export class ResponseSender {
       version: deps.versionInfo(version),
       nonce: this.nonce(watch, version),
       controlPlane: deps.controlPlane,
+      snapshot: version,
     });
     if (!written) return;
     if (type === "EDS") gate.endpointsSent(written.names, written.removed);
@@ -116,7 +117,7 @@ export class ResponseSender {
   ): void {
     const { stream, transport, deps } = this.parts;
     const bytes = written.message.byteLength;
-    const response = { ...written.response, version: origin.snapshot.version };
+    const { response } = written;
     const pushed = watch.sent !== undefined && !mustRespond;
     watch.sent = response;
     watch.outstanding = true;

@@ -62,19 +62,22 @@ function takeWork(watch: Watch, generator: GeneratorKind): Taken | undefined {
   const { type, dirty, mustRespond, epoch } = watch;
   watch.dirty = undefined;
   watch.mustRespond = false;
-  const base = { watch, epoch, dirty, mustRespond };
-  if (watch.wildcard) return { ...base, want: { type, names: null }, names: null };
+  const whole = (asked: readonly string[] | null): Taken => ({
+    watch,
+    want: { type, names: asked },
+    names: null,
+    epoch,
+    dirty,
+    mustRespond,
+  });
+  if (watch.wildcard) return whole(null);
   if (watch.names.size === 0) return undefined;
-  if (WILDCARD_TYPES.has(type)) {
-    // Only gRPC's clients name what they are served by; for the others, types are generated as a whole.
-    const names = generator === "grpc" ? watch.names.sorted : null;
-    return { ...base, want: { type, names }, names: null };
-  }
-  if (dirty === "all" || dirty === undefined)
-    return { ...base, want: { type, names: watch.names.sorted }, names: null };
+  // Only gRPC's clients name what they are served by; for the others, types are generated as a whole.
+  if (WILDCARD_TYPES.has(type)) return whole(generator === "grpc" ? watch.names.sorted : null);
+  if (dirty === "all" || dirty === undefined) return whole(watch.names.sorted);
   const names = askedFor.get(watch.names, dirty, () => [...dirty].filter((name) => watch.names.has(name)).sort());
   if (names.length === 0 && !mustRespond) return undefined;
-  return { ...base, want: { type, names }, names };
+  return { watch, want: { type, names }, names, epoch, dirty, mustRespond };
 }
 
 /** Puts work back, to be done again. */
@@ -97,7 +100,16 @@ export function fetchAnswers(
 ): Answered[] | Promise<Answered[]> {
   const wants = taken.map((one) => one.want);
   const sets = provider.fetch(snapshot, view, wants);
-  const answer = (all: readonly ResourceSet[]): Answered[] => taken.map((one, i) => ({ ...one, set: all[i]! }));
+  const answer = (all: readonly ResourceSet[]): Answered[] =>
+    taken.map(({ watch, want, names, epoch, dirty, mustRespond }, i) => ({
+      watch,
+      want,
+      names,
+      epoch,
+      dirty,
+      mustRespond,
+      set: all[i]!,
+    }));
   if (!(sets instanceof Promise)) return answer(sets);
   return sets.then(answer, async (cause: unknown) => {
     if (taken.length === 1) {
