@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import v8 from "node:v8";
 import vm from "node:vm";
 import { isMainThread, type Worker } from "node:worker_threads";
+import { OwnDelay } from "./own-delay.ts";
 
 export type ProbeQuestion =
   /** Starts watching the event loop's delay anew. */
@@ -19,6 +20,9 @@ export interface LoopDelay {
   readonly p99: number;
   readonly p999: number;
   readonly max: number;
+  /** What is left of them without the time in which the thread waited for a core that others used. */
+  readonly ownP999: number;
+  readonly ownMax: number;
 }
 
 /** CPU of all threads since the start; memory of the main thread's heap, MiB. */
@@ -49,18 +53,23 @@ function answerQuestions(): void {
     worker.once("exit", () => workers.delete(worker));
   });
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  const own = new OwnDelay(RESOLUTION_MS);
   const answer = async (question: ProbeQuestion): Promise<ProbeAnswer> => {
     switch (question.tag) {
       case "watch-loop":
         delay.reset();
         delay.enable();
-        return { p99: 0, p999: 0, max: 0 };
+        own.start();
+        return { p99: 0, p999: 0, max: 0, ownP999: 0, ownMax: 0 };
       case "loop":
         delay.disable();
+        own.stop();
         return {
           p99: beyond(delay.percentile(99)),
           p999: beyond(delay.percentile(99.9)),
           max: delay.count === 0 ? 0 : beyond(delay.max),
+          ownP999: own.atMost(0.999),
+          ownMax: own.atMost(1),
         };
       case "usage":
         if (question.collect) collectGarbage();

@@ -21,7 +21,7 @@ export function rowWith(fields: Partial<Row>): Row {
     responses: 1,
     bytes: 1200,
     bytesOf: { EDS: 1200 },
-    loop: { p99: 1, p999: 2, max: 3 },
+    loop: { p99: 1, p999: 2, max: 3, ownP999: 1.5, ownMax: 2.5 },
     heapMiB: 50,
     rssMiB: 300,
     peakMiB: 310,
