@@ -1,6 +1,6 @@
 // What is measured, as data.
 import { CHANGE_KINDS, type ChangeKind } from "../mesh/changes.ts";
-import { DEPLOYMENT, GATEWAY_5000, GROWING, M100, M1000, NAMESPACES_500 } from "./meshes.ts";
+import { DEPLOYMENT, GATEWAY_5000, GROWING, M100, M1000, M10000, NAMESPACES_500 } from "./meshes.ts";
 import type { Scenario, Step } from "./model.ts";
 
 const BOTH = ["sotw", "delta"] as const;
@@ -119,6 +119,20 @@ export const SCENARIOS: readonly Scenario[] = [
       { do: "change", kind: "endpoint", times: 10 },
       { do: "change", kind: "route", times: 10 },
       { do: "change", kind: "metadata only", times: 5 },
+    ],
+    usual: false,
+  },
+  {
+    name: "large",
+    about: "50 proxies in 20 namespaces that see all services of meshes of 1,000 and 10,000",
+    meshes: [M1000, M10000],
+    proxies: { kind: "sidecar", count: 50 },
+    modes: DELTA,
+    steps: [
+      CONNECT,
+      { do: "change", kind: "endpoint", times: 5 },
+      { do: "change", kind: "route", times: 5 },
+      { do: "change", kind: "destination rule", times: 5 },
     ],
     usual: false,
   },

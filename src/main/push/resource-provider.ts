@@ -153,7 +153,7 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
   /** The answer without any work, or what is missing. */
   function lookUp(q: Question): { readonly set: ResourceSet } | { readonly missing: readonly string[] | null } {
     if (q.parts === null) {
-      const set = cache.get(q.cached.key, q.cached.version);
+      const set = cache.get("part", q.cached.key, q.cached.version);
       return set ? { set } : { missing: null };
     }
     const known = lists.get(q.id);
@@ -162,7 +162,7 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     const resources: EncodedResource[] = [];
     const missing: string[] = [];
     q.parts().forEach((part, i) => {
-      const one = cache.get(part.key, part.version);
+      const one = cache.get("resource", part.key, part.version);
       if (one) resources.push(...one.resources);
       else missing.push(names[i]!);
     });
@@ -174,7 +174,7 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
   function accept(q: Question, generated: readonly GeneratedSet[]): ResourceSet {
     const fresh: ResourceSet = { type: q.want.type, resources: generated.flatMap(resourcesOf) };
     if (q.parts === null) {
-      cache.set(q.cached.key, q.cached.version, fresh);
+      cache.set("part", q.cached.key, q.cached.version, fresh);
       return fresh;
     }
     const byName = new Map(fresh.resources.map((r) => [r.name, r]));
@@ -183,13 +183,13 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
       const name = q.want.names![i]!;
       const resource = byName.get(name);
       if (resource) {
-        cache.set(part.key, part.version, { type: q.want.type, resources: [resource] });
+        cache.set("resource", part.key, part.version, { type: q.want.type, resources: [resource] });
         resources.push(resource);
         return;
       }
-      const known = cache.get(part.key, part.version);
+      const known = cache.get("resource", part.key, part.version);
       if (known) resources.push(...known.resources);
-      else cache.set(part.key, part.version, { type: q.want.type, resources: [] });
+      else cache.set("resource", part.key, part.version, { type: q.want.type, resources: [] });
     });
     return remember(q.id, { type: q.want.type, resources });
   }
