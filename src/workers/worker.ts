@@ -1,11 +1,12 @@
 // The pool threads' entry: takes up snapshots, generates what a task asks for, answers with bytes. Worker threads only.
-import { BroadcastChannel, isMainThread, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { BroadcastChannel, isMainThread, type MessagePort, receiveMessageOnPort, threadId } from "node:worker_threads";
 import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
 import xxhash from "xxhash-wasm";
 import { assertNever } from "../shared/assert.ts";
 import { errorCode, MizzenError } from "../shared/errors.ts";
 import type { ProxyViewRef } from "../shared/model/proxy.ts";
 import type { ProxyView } from "../shared/model/view.ts";
+import { BusyTable } from "../shared/protocol/busy-table.ts";
 import type { Announcement, BatchTask, GenerateTask, WorkerStartup, WorkerTask } from "../shared/protocol/input.ts";
 import type { BatchGenerated, Generated, GeneratedSet, TaskFailed } from "../shared/protocol/output.ts";
 import { LAYOUT_REVISION } from "../shared/snapshot/layout.ts";
@@ -37,6 +38,8 @@ if (startup.layoutRevision !== LAYOUT_REVISION) {
 const { h64Raw } = await xxhash();
 const hash = (bytes: Uint8Array): string => h64Raw(bytes).toString(16).padStart(16, "0");
 
+const busy = new BusyTable(startup.busy);
+busy.enter(threadId);
 const snapshots = new SnapshotStore();
 const channel = new BroadcastChannel(startup.channel);
 // Tasks are taken without turning the event loop, so announcements are drained by hand. The channel must not hold the thread.
@@ -129,6 +132,7 @@ function moved(result: Generated | BatchGenerated): unknown {
  * answers, so that one bad view cannot reject a batch.
  */
 export default function run(task: WorkerTask): unknown {
+  busy.turn(threadId);
   try {
     drainChannel();
     switch (task.tag) {
@@ -150,5 +154,7 @@ export default function run(task: WorkerTask): unknown {
     }
   } catch (error) {
     return failed(error);
+  } finally {
+    busy.turn(threadId);
   }
 }

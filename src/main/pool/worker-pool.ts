@@ -1,10 +1,12 @@
 // The only way to the worker threads: a Piscina pool, snapshot hand-out, and replacement of workers that die. Main thread.
 import { availableParallelism } from "node:os";
+import { getHeapStatistics } from "node:v8";
 import { BroadcastChannel } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { errorMessage, MizzenError } from "../../shared/errors.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { ResourceWant } from "../../shared/model/resource.ts";
+import { BusyTable } from "../../shared/protocol/busy-table.ts";
 import { poolChannelName } from "../../shared/protocol/channel.ts";
 import type { Announcement, GenerateTask, WorkerStartup, WorkerTask } from "../../shared/protocol/input.ts";
 import type { BatchGenerated, Generated, WorkerResult } from "../../shared/protocol/output.ts";
@@ -13,9 +15,16 @@ import { LAYOUT_REVISION } from "../../shared/snapshot/layout.ts";
 import { completeHandle, type MeshSnapshot } from "../push/snapshot-builder.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { WorkerStats } from "../telemetry/metrics.ts";
+import { affineBalancer, withAffinity } from "./affinity.ts";
+import { StuckWorkers } from "./stuck-workers.ts";
 import { failure, isSmall, TaskBatches } from "./task-batches.ts";
 import { WorkerProfiles } from "./worker-profiles.ts";
 
+/** The longest tasks take a second. */
+const TASK_LIMIT_MS = 30_000;
+/** How often it is looked for workers that are stuck, in that time. */
+const LOOKS = 10;
+const WORKER_ENTRY = new URL("../../workers/worker.js", import.meta.url);
 /** How often a task is run again after its worker died. */
 const MAX_LOST_WORKERS = 3;
 /** How often in a row the threads are started anew without a task done. */
@@ -28,6 +37,12 @@ export interface WorkerPoolOptions {
   /** Told of each task and each lost worker, for metrics. */
   readonly onTask?: (queueMs: number, runMs: number) => void;
   readonly onWorkerLost?: () => void;
+  /** A worker that takes longer for one task is ended, and the task given to another. */
+  readonly taskLimitMs?: number;
+  /** What each worker's heap may grow to, in 2^20 bytes; as the main thread's by default. One that needs more ends alone. */
+  readonly heapMegabytes?: number;
+  /** Another module for the threads: tests have some that misbehave. */
+  readonly entry?: URL;
   /** Told when no workers can be started any more: nothing can be generated from then on. */
   readonly onBroken?: (error: MizzenError) => void;
 }
@@ -53,6 +68,8 @@ export class WorkerPool {
   private lastError = "";
   private broken: MizzenError | undefined;
   private readonly batches: TaskBatches;
+  private readonly stuck: StuckWorkers;
+  private readonly lookout: NodeJS.Timeout;
 
   constructor(options: WorkerPoolOptions) {
     this.options = options;
@@ -60,7 +77,11 @@ export class WorkerPool {
     const channel = poolChannelName(`${process.pid}-${++pools}`);
     this.channel = new BroadcastChannel(channel);
     this.threads = options.workers ?? Math.max(1, availableParallelism() - 1);
-    this.startup = { layoutRevision: LAYOUT_REVISION, channel };
+    const busy = new BusyTable();
+    this.startup = { layoutRevision: LAYOUT_REVISION, channel, busy: busy.buffer };
+    const limitMs = options.taskLimitMs ?? TASK_LIMIT_MS;
+    this.stuck = new StuckWorkers(busy, limitMs);
+    this.lookout = setInterval(() => this.endStuck(), limitMs / LOOKS).unref();
     this.profiles = new WorkerProfiles({
       threadIds: () => this.pool.threads.map((thread) => thread.threadId),
       announce: (message) => this.announce(message),
@@ -70,7 +91,7 @@ export class WorkerPool {
     this.pool = this.startThreads();
     this.batches = new TaskBatches(this.threads, async (snapshot, items) => {
       const what = `${items.length} views`;
-      const result = await this.attempt(snapshot, what, (base) => ({ ...base, tag: "batch", items }));
+      const result = await this.attempt(snapshot, what, "", (base) => ({ ...base, tag: "batch", items }));
       return (result as BatchGenerated).items;
     });
   }
@@ -107,13 +128,20 @@ export class WorkerPool {
   generate(snapshot: MeshSnapshot, view: ProxyViewRef, wants: readonly ResourceWant[]): Promise<Generated> {
     // Nearly all segments are the endpoints of one service each.
     if (isSmall(wants, snapshot.segments.size)) return this.batches.add(snapshot, view, wants);
-    return this.attempt(snapshot, view.id, (base) => ({ ...base, tag: "generate", view, wants })) as Promise<Generated>;
+    const key = `${view.id} ${wants.map(({ type, part, slice }) => `${type} ${part} ${slice?.index}`).join()}`;
+    return this.attempt(snapshot, view.id, key, (base) => ({
+      ...base,
+      tag: "generate",
+      view,
+      wants,
+    })) as Promise<Generated>;
   }
 
   /** Runs a task until it is done: one whose worker dies by another, and for a worker that is behind with the whole snapshot. */
   private async attempt(
     snapshot: MeshSnapshot,
     what: string,
+    affinity: string,
     make: (base: TaskBase) => WorkerTask,
   ): Promise<WorkerResult & { readonly ok: true }> {
     // A closed pool would start new threads.
@@ -131,7 +159,7 @@ export class WorkerPool {
         });
         let result: WorkerResult;
         try {
-          result = await this.run(task);
+          result = await this.run(affinity === "" ? task : withAffinity(task, affinity));
         } catch (error) {
           if (this.closing) throw new MizzenError("MIZZEN_ERR_DRAINING", "the worker pool is closed", { cause: error });
           if (this.broken) throw this.broken;
@@ -169,8 +197,22 @@ export class WorkerPool {
   async close(): Promise<void> {
     this.profiles.close();
     this.closing = true;
+    clearInterval(this.lookout);
     this.channel.close();
     await this.pool.destroy();
+  }
+
+  private endStuck(): void {
+    const { threads } = this.pool;
+    const ids = this.stuck.look(
+      threads.map((thread) => thread.threadId),
+      performance.now(),
+    );
+    for (const thread of threads) {
+      if (!ids.includes(thread.threadId)) continue;
+      this.log.error({ thread: thread.threadId }, "a worker doesn't come back from a task, and is ended");
+      void thread.terminate();
+    }
   }
 
   private announce(message: Announcement): void {
@@ -198,12 +240,15 @@ export class WorkerPool {
 
   private startThreads(): Piscina {
     const pool = new Piscina({
-      filename: new URL("../../workers/worker.js", import.meta.url).href,
+      filename: (this.options.entry ?? WORKER_ENTRY).href,
       minThreads: this.threads,
       maxThreads: this.threads,
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: "sync",
       recordTiming: false,
+      loadBalancer: affineBalancer,
+      // Without a limit of its own, a worker whose heap is full ends the whole process.
+      resourceLimits: { maxOldGenerationSizeMb: this.options.heapMegabytes ?? mainHeapMegabytes() },
       workerData: this.startup,
     });
     pool.on("error", (error: Error) => {
@@ -237,4 +282,8 @@ export class WorkerPool {
     if (count > 0) this.inUse.set(version, count);
     else this.inUse.delete(version);
   }
+}
+
+function mainHeapMegabytes(): number {
+  return Math.floor(getHeapStatistics().heap_size_limit / 2 ** 20);
 }

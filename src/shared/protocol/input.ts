@@ -46,4 +46,6 @@ export interface WorkerStartup {
   readonly layoutRevision: number;
   /** Name of the broadcast channel with the announcements. */
   readonly channel: string;
+  /** The buffer of a BusyTable. */
+  readonly busy: SharedArrayBuffer;
 }
