@@ -42,7 +42,7 @@ function serveAll(count: number): Promise<void> {
   const failed: unknown[] = [];
   const options = { limit: 100, now: () => performance.now(), onError: (error: unknown) => failed.push(error) };
   const queue = new PushQueue(options);
-  const job = (): QueueJob => ({ serve: () => Promise.resolve() });
+  const job = (): QueueJob => ({ serve: () => Promise.resolve(), serveUrgent: () => undefined, isNew: false });
   for (let i = 0; i < count; i++) queue.add(job());
   return queue.whenIdle().then(() => {
     if (failed.length > 0) throw failed[0];

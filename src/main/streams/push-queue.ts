@@ -1,9 +1,15 @@
 // The push queue: who is to be served, each once, in order of arrival, a bounded number at a time. Main thread.
 
+import { type Lane, LaneTurns } from "./lane-turns.ts";
+
 /** Someone that the queue serves. */
 export interface QueueJob {
   /** Does all that is to be done by now, at once where it can. Must not fail. */
   serve(): void | Promise<void>;
+  /** Does what doesn't wait for the rest, which keeps its place. Must not fail. */
+  serveUrgent(): void | Promise<void>;
+  /** True for one that has nothing yet. */
+  readonly isNew: boolean;
 }
 
 /** How the queue works, and who is told of it. */
@@ -21,10 +27,20 @@ export interface PushQueueOptions {
 /** Longest run of work between two turns of the event loop. */
 const SLICE_MS = 8;
 
-/** A fair queue: a job that comes again while it waits keeps its place, one that is in work comes again at the end. */
+/**
+ * A fair queue: a job that comes again while it waits keeps its place, one that is in work comes again at the end. Those that have
+ * nothing yet and all others take turns, so that neither a storm of new ones nor a push to all holds up the others. What is urgent
+ * is done before, whatever the limit: it must be little.
+ */
 export class PushQueue {
   private readonly options: PushQueueOptions;
-  private readonly waiting = new Map<QueueJob, number>();
+  private readonly lanes: Readonly<Record<Lane, Map<QueueJob, number>>> = {
+    fresh: new Map(),
+    known: new Map(),
+  };
+  private readonly urgent = new Map<QueueJob, number>();
+  private urgentUnderWay = 0;
+  private readonly turns = new LaneTurns();
   private readonly working = new Set<QueueJob>();
   private readonly again = new Set<QueueJob>();
   private idle: (() => void)[] = [];
@@ -36,7 +52,7 @@ export class PushQueue {
 
   /** Jobs that wait. */
   get size(): number {
-    return this.waiting.size;
+    return this.lanes.fresh.size + this.lanes.known.size + this.urgent.size;
   }
 
   /** Jobs in work. */
@@ -49,14 +65,22 @@ export class PushQueue {
       this.again.add(job);
       return;
     }
-    if (this.waiting.has(job)) return;
-    this.waiting.set(job, this.options.now());
+    this.wait(job);
+    this.schedule();
+  }
+
+  /** Has the job do what is urgent. */
+  hurry(job: QueueJob): void {
+    if (this.urgent.has(job)) return;
+    this.urgent.set(job, this.options.now());
     this.schedule();
   }
 
   /** Forgets a job; if it is in work, this ends first. */
   remove(job: QueueJob): void {
-    this.waiting.delete(job);
+    this.lanes.fresh.delete(job);
+    this.lanes.known.delete(job);
+    this.urgent.delete(job);
     this.again.delete(job);
     this.settle();
   }
@@ -71,7 +95,7 @@ export class PushQueue {
 
   /** Jobs start in a turn of their own: whoever adds a thousand of them is done first. */
   private schedule(): void {
-    if (this.scheduled || this.waiting.size === 0 || this.working.size >= this.options.limit) return;
+    if (this.scheduled || (this.urgent.size === 0 && !this.mayStart())) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
@@ -81,20 +105,57 @@ export class PushQueue {
 
   private pump(): void {
     const began = this.options.now();
-    while (this.working.size < this.options.limit) {
-      const next = this.waiting.entries().next().value;
-      if (!next) return;
+    for (;;) {
+      const lane = this.urgent.size > 0 ? this.urgent : this.mayStart() ? this.nextLane() : undefined;
+      if (!lane) return;
       const now = this.options.now();
       if (now - began > SLICE_MS) break;
-      this.start(next[0], now - next[1]);
+      const [job, since] = lane.entries().next().value!;
+      lane.delete(job);
+      this.options.onStart?.(now - since);
+      if (lane === this.urgent) this.startUrgent(job);
+      else this.start(job);
     }
     this.schedule();
   }
 
-  private start(job: QueueJob, waitedMs: number): void {
-    this.waiting.delete(job);
+  private wait(job: QueueJob): void {
+    const { fresh, known } = this.lanes;
+    if (fresh.has(job) || known.has(job)) return;
+    (job.isNew ? fresh : known).set(job, this.options.now());
+  }
+
+  private mayStart(): boolean {
+    return this.working.size < this.options.limit && this.lanes.fresh.size + this.lanes.known.size > 0;
+  }
+
+  private nextLane(): Map<QueueJob, number> {
+    const { fresh, known } = this.lanes;
+    return this.lanes[this.turns.next(fresh.size > 0, known.size > 0)];
+  }
+
+  private startUrgent(job: QueueJob): void {
+    const done = (): void => {
+      this.urgentUnderWay--;
+      this.settle();
+    };
+    this.urgentUnderWay++;
+    try {
+      const served = job.serveUrgent();
+      if (served) {
+        served.then(done, (error: unknown) => {
+          this.options.onError(error);
+          done();
+        });
+      } else done();
+    } catch (error) {
+      this.options.onError(error);
+      done();
+    }
+  }
+
+  private start(job: QueueJob): void {
     this.working.add(job);
-    this.options.onStart?.(waitedMs);
     const failed = (error: unknown): void => {
       this.options.onError(error);
       this.finished(job);
@@ -110,13 +171,13 @@ export class PushQueue {
 
   private finished(job: QueueJob): void {
     this.working.delete(job);
-    if (this.again.delete(job)) this.waiting.set(job, this.options.now());
+    if (this.again.delete(job)) this.wait(job);
     this.schedule();
     this.settle();
   }
 
   private settle(): void {
-    if (this.waiting.size > 0 || this.working.size > 0 || this.idle.length === 0) return;
+    if (this.size > 0 || this.working.size > 0 || this.urgentUnderWay > 0 || this.idle.length === 0) return;
     const idle = this.idle;
     this.idle = [];
     for (const resolve of idle) resolve();

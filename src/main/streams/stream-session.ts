@@ -19,9 +19,11 @@ import {
   compareAnswers,
   fetchAnswers,
   giveBack,
+  isUrgent,
   type Taken,
   takeFollowing,
   takeReady,
+  takeWork,
 } from "./stream-work.ts";
 import { WarmingGate } from "./warming-gate.ts";
 import { anyWork, markDirty, type RequestOutcome, type Watch } from "./watch.ts";
@@ -45,6 +47,9 @@ export class StreamSession implements QueueJob, ProxyStream {
   /** Types whose last generation failed: they are looked at again with the next push, whatever it changes. */
   private readonly failed = new Set<XdsType>();
   private closed = false;
+  /** While `serve` is under way, and while that waits for room to write. */
+  private serving = false;
+  private inLine = false;
 
   constructor(peer: SessionPeer, transport: StreamTransport, deps: SessionDeps) {
     this.connectionId = peer.connectionId;
@@ -95,7 +100,8 @@ export class StreamSession implements QueueJob, ProxyStream {
     }
     if (!affected) return false;
     this.awaiting.push(snapshot.version);
-    this.wake();
+    if (plan?.size === 1 && plan.has("EDS")) this.hurry();
+    else this.wake();
     return true;
   }
 
@@ -116,11 +122,62 @@ export class StreamSession implements QueueJob, ProxyStream {
     this.deps.observer.disconnected(this);
   }
 
+  /** A proxy that was sent nothing yet. */
+  get isNew(): boolean {
+    for (const { sent } of this.watches.values()) if (sent) return false;
+    return true;
+  }
+
   serve(): void | Promise<void> {
     if (this.closed || this.sender.isBlocked) return;
+    this.serving = true;
     try {
       const served = after(this.answer(), (work) => this.inTurn(work));
-      return served instanceof Promise ? served.catch((cause: unknown) => this.giveUp(cause)) : served;
+      if (served instanceof Promise)
+        return served.then(
+          () => this.served(),
+          (cause: unknown) => this.giveUp(cause),
+        );
+      this.served();
+    } catch (cause) {
+      this.giveUp(cause);
+    }
+  }
+
+  private served(): void {
+    this.serving = false;
+  }
+
+  /** Sends endpoints that changed, before the other types that wait for their turn. */
+  serveUrgent(): void | Promise<void> {
+    if (this.closed || this.sender.isBlocked) return;
+    const watch = this.watches.get("EDS");
+    const view = this.deps.planner.viewOf(this.identity);
+    // What is generated for `serve` already must not come after newer endpoints.
+    const mayPass = !this.serving || this.inLine;
+    if (!watch || !mayPass || view.id !== this.viewId || !isUrgent(watch)) {
+      if (anyWork(this.watches)) this.wake();
+      return;
+    }
+    const taken = takeWork(watch, this.identity.generator);
+    if (!taken) {
+      if (!this.serving) this.delivered();
+      return;
+    }
+    const snapshot = this.deps.snapshots.current();
+    const started = this.deps.now();
+    try {
+      const sent = after(this.fetch(snapshot, view, [taken]), (answered) => {
+        if (!this.isOpen()) return;
+        if (watch.outstanding || snapshot !== this.deps.snapshots.current()) {
+          for (const answer of answered) giveBack(answer);
+          this.wake();
+          return;
+        }
+        this.sender.send(this.compare(answered), { snapshot, view, started });
+        if (!this.serving) this.delivered();
+      });
+      return sent instanceof Promise ? sent.catch((cause: unknown) => this.giveUp(cause)) : sent;
     } catch (cause) {
       this.giveUp(cause);
     }
@@ -135,9 +192,11 @@ export class StreamSession implements QueueJob, ProxyStream {
 
   /** Delivers when bytes may be written. */
   private inTurn(work: Work | undefined): void | Promise<void> {
-    const turn = work?.taken.some(isLarge) ? this.deps.budget.turn() : undefined;
+    const turn = work?.taken.some(isLarge) ? this.deps.budget.turn(this.isNew) : undefined;
     if (!work || !turn) return this.deliver(work);
+    this.inLine = true;
     return turn.then(() => {
+      this.inLine = false;
       if (work.snapshot === this.deps.snapshots.current()) return this.deliver(work);
       // What came meanwhile goes out with it.
       for (const answered of work.answered) giveBack(answered);
@@ -192,6 +251,10 @@ export class StreamSession implements QueueJob, ProxyStream {
     if (!this.closed && !this.sender.isBlocked) this.deps.queue.add(this);
   }
 
+  private hurry(): void {
+    if (!this.closed && !this.sender.isBlocked) this.deps.queue.hurry(this);
+  }
+
   private request(typeUrl: string, apply: (type: XdsType) => RequestOutcome): void {
     const type = xdsTypeOf(typeUrl);
     const { observer } = this.deps;
@@ -222,7 +285,9 @@ export class StreamSession implements QueueJob, ProxyStream {
     }
     this.hold.touched(type);
     const watch = this.watches.get(type)!;
-    if (!watch.outstanding && anyWork(this.watches)) this.wake();
+    if (watch.outstanding || !anyWork(this.watches)) return;
+    if (type === "EDS" && isUrgent(watch)) this.hurry();
+    this.wake();
   }
 
   private fetch(

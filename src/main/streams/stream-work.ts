@@ -57,8 +57,16 @@ export function takeReady(
   return out;
 }
 
+/**
+ * True when some endpoints changed that the proxy has already: they need not wait for other types. Those that clusters wait for
+ * belong to the clusters' response.
+ */
+export function isUrgent({ dirty, outstanding, mustRespond, unanswered }: Watch): boolean {
+  return dirty !== undefined && dirty !== "all" && !outstanding && !mustRespond && unanswered.size === 0;
+}
+
 /** Takes out what a watch has to look at; undefined when the proxy asks for none of it. */
-function takeWork(watch: Watch, generator: GeneratorKind): Taken | undefined {
+export function takeWork(watch: Watch, generator: GeneratorKind): Taken | undefined {
   const { type, dirty, mustRespond, epoch } = watch;
   watch.dirty = undefined;
   watch.mustRespond = false;

@@ -10,10 +10,16 @@ class Job {
   private finish: (() => void)[] = [];
   private readonly log: string[];
   readonly name: string;
+  readonly isNew: boolean;
 
-  constructor(name: string, log: string[]) {
+  constructor(name: string, log: string[], isNew = false) {
     this.name = name;
     this.log = log;
+    this.isNew = isNew;
+  }
+
+  serveUrgent(): void {
+    this.log.push(`${this.name}!`);
   }
 
   serve(): Promise<void> {
@@ -37,7 +43,7 @@ function setUp(limit: number) {
   const log: string[] = [];
   const errors: unknown[] = [];
   const queue = new PushQueue({ limit, now: () => 0, onError: (error) => errors.push(error) });
-  const job = (name: string): Job => new Job(name, log);
+  const job = (name: string, isNew = false): Job => new Job(name, log, isNew);
   return { log, errors, queue, job };
 }
 
@@ -79,7 +85,7 @@ test("one that is removed is not served, and a failure does not stop the queue",
   const b = job("b");
   queue.add(a);
   queue.add(b);
-  queue.add({ serve: () => Promise.reject(new Error("broken")) });
+  queue.add({ serve: () => Promise.reject(new Error("broken")), serveUrgent: () => undefined, isNew: false });
   const d = job("d");
   queue.add(d);
   queue.remove(b);
@@ -90,6 +96,40 @@ test("one that is removed is not served, and a failure does not stop the queue",
   assert.equal(errors.length, 1);
   await d.done();
   await queue.whenIdle();
+});
+
+test("what is urgent is done first, past the limit, and the job keeps its place for the rest", async () => {
+  const { log, errors, queue, job } = setUp(1);
+  const [a, b, c] = [job("a"), job("b"), job("c")];
+  queue.add(a);
+  await turns();
+  for (const j of [b, c]) queue.add(j);
+  for (const j of [c, a, c]) queue.hurry(j);
+  queue.hurry({
+    ...{ serve: () => undefined, isNew: false },
+    serveUrgent: () => Promise.reject(new Error("broken")),
+  });
+  await turns();
+  assert.deepEqual(log, ["a", "c!", "a!"]);
+  assert.equal(errors.length, 1);
+  queue.hurry(b);
+  queue.remove(b);
+  await a.done();
+  await c.done();
+  await queue.whenIdle();
+  assert.deepEqual(log, ["a", "c!", "a!", "c"]);
+});
+
+test("new jobs and known ones take turns", async () => {
+  const { log, queue, job } = setUp(1);
+  const known = ["a", "b", "c"].map((name) => job(name));
+  const fresh = ["x", "y", "z", "w"].map((name) => job(name, true));
+  for (const j of [...known, ...fresh]) queue.add(j);
+  await turns();
+  const all = new Map([...known, ...fresh].map((j) => [j.name, j]));
+  for (let i = 0; i < all.size; i++) await all.get(log[i]!)!.done();
+  await queue.whenIdle();
+  assert.deepEqual(log, ["x", "a", "y", "b", "z", "c", "w"]);
 });
 
 test("long work lets the event loop turn", async () => {
@@ -108,7 +148,7 @@ test("long work lets the event loop turn", async () => {
     if (served < 30) setImmediate(turn);
   };
   setImmediate(turn);
-  for (let i = 0; i < 30; i++) queue.add({ serve: busy.serve });
+  for (let i = 0; i < 30; i++) queue.add({ serve: busy.serve, serveUrgent: () => undefined, isNew: false });
   await queue.whenIdle();
   assert.equal(served, 30);
   assert.equal(turned > 3, true, `${turned} turns`);

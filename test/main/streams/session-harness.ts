@@ -225,6 +225,7 @@ export class ProxyDouble {
   }
 }
 
-function brief({ type, resources, removed }: DecodedResponse): string {
+/** A response in short: `CDS a b -c`. */
+export function brief({ type, resources, removed }: DecodedResponse): string {
   return [type, ...[...resources.keys()].sort(), ...removed.map((name) => `-${name}`)].join(" ");
 }
