@@ -21,21 +21,35 @@ export interface DebounceOptions {
 /** How long the first change after a quiet time waits for those that belong to it. */
 const LONE_MS = 2;
 
+type Pending = PushRequest & { readonly change: ChangeSum };
+
+/** What waits of one kind of changes. */
+interface Waiting {
+  pending: Pending | undefined;
+  /** When the pending changes are due. */
+  dueAt: number;
+  /** True while what is pending goes out at once, or nearly so. */
+  lone: boolean;
+  /** When the last request was handed out, and when the last change came: a storm is what follows either soon. */
+  lastOut: number;
+  lastOffer: number;
+}
+
+function nothing(): Waiting {
+  const never = Number.NEGATIVE_INFINITY;
+  return { pending: undefined, dueAt: 0, lone: false, lastOut: never, lastOffer: never };
+}
+
 /**
  * The first change after a quiet time goes out almost at once. Changes that follow it within the quiet time are merged
  * until there was no further one for `afterMs`, or the first of them has waited for `maxMs`. Endpoints that come and go
- * all the time are never quiet, and cheap to push: while nothing else changed, they go out every `afterMs`.
+ * all the time are never quiet, and cheap to push: they go out every `afterMs`. Neither waits for the other, but for endpoints of
+ * services that wait themselves.
  */
 export class DebounceWindow {
   private readonly options: DebounceOptions;
-  private pending: (PushRequest & { readonly change: ChangeSum }) | undefined;
-  /** When the pending changes are due. */
-  private dueAt = 0;
-  /** True while what is pending goes out at once, or nearly so. */
-  private lone = false;
-  /** When the last request was handed out, and when the last change came: a storm is what follows either soon. */
-  private lastOut = Number.NEGATIVE_INFINITY;
-  private lastOffer = Number.NEGATIVE_INFINITY;
+  private readonly config = nothing();
+  private readonly endpoints = nothing();
 
   constructor(options: DebounceOptions) {
     this.options = options;
@@ -43,36 +57,84 @@ export class DebounceWindow {
 
   /** Takes a change in. */
   offer(change: RegistryChange, now: number): void {
+    const { config, endpoints } = this;
     const { afterMs, maxMs } = this.options;
-    const { pending } = this;
-    const quiet = now - Math.max(this.lastOut, this.lastOffer) >= afterMs;
-    this.lastOffer = now;
-    const merged = pending?.change ?? sumOfChanges();
-    addChange(merged, change);
-    const firstChangeMs = pending?.firstChangeMs ?? now;
-    this.pending = { change: merged, firstChangeMs, lastChangeMs: now, merged: (pending?.merged ?? 0) + 1 };
-    const endpointsOnly = isEndpointsOnly(merged);
-    if (!pending) {
-      this.lone = quiet || (endpointsOnly && !this.options.endpoints);
-      if (this.lone) this.dueAt = now + Math.min(LONE_MS, afterMs);
+    if (isEndpointsOnly(change) && !concerns(change, config.pending)) {
+      if (!take(endpoints, change, now, afterMs, !this.options.endpoints)) return;
+      endpoints.dueAt = Math.max(
+        endpoints.pending!.firstChangeMs + Math.min(LONE_MS, afterMs),
+        endpoints.lastOut + afterMs,
+      );
+      return;
     }
-    // One that is about to go out takes along what comes until then.
-    if (this.lone) return;
-    if (endpointsOnly) this.dueAt = Math.max(firstChangeMs + Math.min(LONE_MS, afterMs), this.lastOut + afterMs);
-    else this.dueAt = Math.min(now + afterMs, firstChangeMs + maxMs);
+    const waits = take(config, change, now, afterMs, false);
+    if (waits) config.dueAt = Math.min(now + afterMs, config.pending!.firstChangeMs + maxMs);
+    // Endpoints that went before their service must not be told before it.
+    const { pending } = endpoints;
+    if (pending && concerns(pending.change, config.pending)) {
+      endpoints.pending = undefined;
+      config.pending = together(config.pending!, pending);
+    }
   }
 
   /** When `due` will give something; undefined while nothing is pending. */
   nextDue(): number | undefined {
-    return this.pending ? this.dueAt : undefined;
+    const { config, endpoints } = this;
+    if (!config.pending) return endpoints.pending && endpoints.dueAt;
+    return endpoints.pending ? Math.min(config.dueAt, endpoints.dueAt) : config.dueAt;
   }
 
-  /** The merged changes, once their time has come. */
+  /** The merged changes, once their time has come. What is due later goes along with configuration, but not with endpoints. */
   due(now: number): PushRequest | undefined {
-    const { pending } = this;
-    if (!pending || now < this.dueAt) return undefined;
-    this.pending = undefined;
-    this.lastOut = now;
-    return pending;
+    const { config, endpoints } = this;
+    if (config.pending && now >= config.dueAt) {
+      const request = endpoints.pending ? together(config.pending, endpoints.pending) : config.pending;
+      for (const waiting of [config, endpoints]) if (waiting.pending) handOut(waiting, now);
+      return request;
+    }
+    if (!endpoints.pending || now < endpoints.dueAt) return undefined;
+    return handOut(endpoints, now);
   }
+}
+
+/** Adds a change to what waits. True when that has to wait: what is about to go out takes along what comes until then. */
+function take(waiting: Waiting, change: RegistryChange, now: number, afterMs: number, never: boolean): boolean {
+  const { pending } = waiting;
+  const quiet = now - Math.max(waiting.lastOut, waiting.lastOffer) >= afterMs;
+  waiting.lastOffer = now;
+  const merged = pending?.change ?? sumOfChanges();
+  addChange(merged, change);
+  const firstChangeMs = pending?.firstChangeMs ?? now;
+  waiting.pending = { change: merged, firstChangeMs, lastChangeMs: now, merged: (pending?.merged ?? 0) + 1 };
+  if (!pending) {
+    waiting.lone = quiet || never;
+    if (waiting.lone) waiting.dueAt = now + Math.min(LONE_MS, afterMs);
+  }
+  return !waiting.lone;
+}
+
+function handOut(waiting: Waiting, now: number): Pending {
+  const pending = waiting.pending!;
+  waiting.pending = undefined;
+  waiting.lastOut = now;
+  return pending;
+}
+
+/** True when endpoints are those of a service that is pending, or anything may have changed for them. */
+function concerns({ endpoints }: RegistryChange, pending: Pending | undefined): boolean {
+  if (!pending) return false;
+  const { services, mesh } = pending.change;
+  if (mesh) return true;
+  for (const id of endpoints.keys()) if (services.has(id)) return true;
+  return false;
+}
+
+function together(a: Pending, b: Pending): Pending {
+  addChange(a.change, b.change);
+  return {
+    change: a.change,
+    firstChangeMs: Math.min(a.firstChangeMs, b.firstChangeMs),
+    lastChangeMs: Math.max(a.lastChangeMs, b.lastChangeMs),
+    merged: a.merged + b.merged,
+  };
 }

@@ -61,7 +61,7 @@ test("a storm is pushed after the longest wait, though it goes on", () => {
   assert.equal(nextPush(window)?.at, 1010);
 });
 
-test("endpoints that never rest are pushed every so often, until something else changes too", () => {
+test("endpoints that never rest are pushed every so often", () => {
   const window = new DebounceWindow(OPTIONS);
   window.offer(endpoints("first"), 0);
   assert.equal(nextPush(window)?.at, 2);
@@ -69,10 +69,56 @@ test("endpoints that never rest are pushed every so often, until something else 
   assert.deepEqual(nextPush(window), { at: 102, names: ["e50", "e60", "e70", "e80", "e90"], merged: 5 });
   window.offer(endpoints("e"), 120);
   assert.equal(window.nextDue(), 202);
-  window.offer(configChange("c"), 190);
-  assert.equal(window.nextDue(), 290);
-  window.offer(endpoints("f"), 200);
-  assert.equal(window.nextDue(), 300);
+});
+
+test("endpoints don't wait for configuration, nor does it for them", () => {
+  const window = new DebounceWindow(OPTIONS);
+  // A storm of configuration, in which endpoints come and go.
+  window.offer(configChange("first"), 0);
+  nextPush(window);
+  window.offer(configChange("c1"), 50);
+  window.offer(endpoints("e1"), 60);
+  assert.deepEqual(nextPush(window), { at: 62, names: ["e1"], merged: 1 });
+  window.offer(configChange("c2"), 100);
+  window.offer(endpoints("e2"), 110);
+  assert.deepEqual(nextPush(window), { at: 162, names: ["e2"], merged: 1 });
+  window.offer(endpoints("e3"), 190);
+  assert.deepEqual(
+    nextPush(window),
+    { at: 200, names: ["c1", "c2", "e3"], merged: 3 },
+    "configuration takes them along",
+  );
+  // Endpoints without rest, and a lone change of configuration.
+  for (let now = 240; now < 1_000; now += 20) {
+    window.offer(endpoints(`f${now}`), now);
+    const due = window.nextDue();
+    if (due !== undefined && due <= now + 10) window.due(due);
+  }
+  window.offer(configChange("lone"), 1_000);
+  let push = nextPush(window)!;
+  while (!push.names.includes("lone")) push = nextPush(window)!;
+  assert.equal(push.at, 1_002);
+});
+
+test("endpoints of a service that waits go out with it, whichever came first", () => {
+  const service: RegistryChange = {
+    ...configChange("x"),
+    configs: new Map(),
+    services: new Map([["s", { hostname: "s", namespace: "default" }]]),
+  };
+  for (const changes of [
+    [service, endpoints("s")],
+    [endpoints("s"), service],
+  ] as const) {
+    const window = new DebounceWindow(OPTIONS);
+    window.offer(configChange("first"), 0);
+    window.offer(endpoints("other"), 0);
+    while (nextPush(window));
+    for (const change of changes) window.offer(change, 10);
+    const request = window.due(window.nextDue()!)!;
+    assert.deepEqual([...request.change.services.keys(), ...request.change.endpoints.keys()], ["s", "s"]);
+    assert.equal(window.nextDue(), undefined);
+  }
 });
 
 test("after a quiet time a change goes out at once again", () => {

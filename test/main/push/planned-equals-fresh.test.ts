@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ResourceCache } from "../../../src/main/cache/resource-cache.ts";
+import { DebounceWindow } from "../../../src/main/debounce/debounce-window.ts";
 import { WorkerPool } from "../../../src/main/pool/worker-pool.ts";
 import { MeshPlanner } from "../../../src/main/push/planner.ts";
 import { createResourceProvider } from "../../../src/main/push/resource-provider.ts";
@@ -13,6 +14,7 @@ import { identityOf } from "../../../src/main/streams/proxy-identity.ts";
 import type { MeshObject, SourceDelta } from "../../../src/shared/model/delta.ts";
 import type { MeshSettings } from "../../../src/shared/model/mesh.ts";
 import type { ProxyIdentity } from "../../../src/shared/model/proxy.ts";
+import type { RegistryChange } from "../../../src/shared/model/push-request.ts";
 import type { ResourceWant } from "../../../src/shared/model/resource.ts";
 import type { XdsType } from "../../../src/shared/xds-types.ts";
 import { envoyNode } from "../../support/envoy-node.ts";
@@ -110,8 +112,12 @@ class Pipeline {
 
   apply(delta: SourceDelta, first: boolean): void {
     const change = this.registry.apply(delta);
-    const snapshot = this.snapshots.build(first ? undefined : change);
-    this.planner.advance(snapshot.version, first ? undefined : change);
+    this.push(first ? undefined : change);
+  }
+
+  push(change: RegistryChange | undefined): void {
+    const snapshot = this.snapshots.build(change);
+    this.planner.advance(snapshot.version, change);
     this.pool.publish(snapshot);
   }
 
@@ -189,6 +195,46 @@ test("cached equals fresh after every change", async () => {
             followed.apply(history.next(batch), false);
             await followed.answers();
           }
+          const fresh = new Pipeline(pools[1]!);
+          fresh.apply(history.outcome(), true);
+          assert.deepEqual(differing(await followed.answers(), await fresh.answers()), []);
+        } finally {
+          for (const pool of pools) await pool.close();
+        }
+      },
+    ),
+    { numRuns: RUNS, includeErrorInReport: true },
+  );
+});
+
+test("cached equals fresh once all is pushed, though endpoints overtake what is debounced", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.array(step, { minLength: 1, maxLength: 3 }), fc.integer({ min: 1, max: 200 })), {
+        minLength: 2,
+        maxLength: 8,
+      }),
+      async (batches) => {
+        const pools = [new WorkerPool({ workers: 2, log }), new WorkerPool({ workers: 1, log })];
+        try {
+          const followed = new Pipeline(pools[0]!);
+          const history = new MeshHistory();
+          const window = new DebounceWindow({ afterMs: 100, maxMs: 1_000, endpoints: true });
+          const pushUntil = async (end: number): Promise<void> => {
+            for (let due = window.nextDue(); due !== undefined && due <= end; due = window.nextDue()) {
+              followed.push(window.due(due)!.change);
+              await followed.answers();
+            }
+          };
+          followed.apply(history.next(SERVED.map((upsert) => ({ upsert }))), true);
+          await followed.answers();
+          let now = 0;
+          for (const [batch, pause] of batches) {
+            window.offer(followed.registry.apply(history.next(batch)), now);
+            now += pause;
+            await pushUntil(now);
+          }
+          await pushUntil(Number.POSITIVE_INFINITY);
           const fresh = new Pipeline(pools[1]!);
           fresh.apply(history.outcome(), true);
           assert.deepEqual(differing(await followed.answers(), await fresh.answers()), []);
