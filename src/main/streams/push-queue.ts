@@ -30,7 +30,7 @@ const SLICE_MS = 8;
 /**
  * A fair queue: a job that comes again while it waits keeps its place, one that is in work comes again at the end. Those that have
  * nothing yet and all others take turns, so that neither a storm of new ones nor a push to all holds up the others. What is urgent
- * is done before, whatever the limit: it must be little.
+ * is done before, with a limit of its own: it waits for generation only, and for no room to write.
  */
 export class PushQueue {
   private readonly options: PushQueueOptions;
@@ -95,7 +95,7 @@ export class PushQueue {
 
   /** Jobs start in a turn of their own: whoever adds a thousand of them is done first. */
   private schedule(): void {
-    if (this.scheduled || (this.urgent.size === 0 && !this.mayStart())) return;
+    if (this.scheduled || (!this.mayHurry() && !this.mayStart())) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
@@ -106,7 +106,7 @@ export class PushQueue {
   private pump(): void {
     const began = this.options.now();
     for (;;) {
-      const lane = this.urgent.size > 0 ? this.urgent : this.mayStart() ? this.nextLane() : undefined;
+      const lane = this.mayHurry() ? this.urgent : this.mayStart() ? this.nextLane() : undefined;
       if (!lane) return;
       const now = this.options.now();
       if (now - began > SLICE_MS) break;
@@ -125,6 +125,10 @@ export class PushQueue {
     (job.isNew ? fresh : known).set(job, this.options.now());
   }
 
+  private mayHurry(): boolean {
+    return this.urgent.size > 0 && this.urgentUnderWay < this.options.limit;
+  }
+
   private mayStart(): boolean {
     return this.working.size < this.options.limit && this.lanes.fresh.size + this.lanes.known.size > 0;
   }
@@ -137,6 +141,7 @@ export class PushQueue {
   private startUrgent(job: QueueJob): void {
     const done = (): void => {
       this.urgentUnderWay--;
+      this.schedule();
       this.settle();
     };
     this.urgentUnderWay++;
