@@ -46,7 +46,7 @@ function run(stage: Stage, step: Step, first: Row | undefined, { scenario, minut
     case "change":
       return changeStep(stage, step.kind, step.times);
     case "churn":
-      return churnStep(stage, step.perSecond, step.seconds);
+      return churnStep(stage, step.perSecond, step.seconds, step.routesPerSecond);
     case "rolling":
       return rollingStep(stage, step.perSecond);
     case "reconnect":

@@ -27,8 +27,8 @@ export type Step =
   | { readonly do: "connect" }
   /** One edit, `times` times, each after the server has become idle. */
   | { readonly do: "change"; readonly kind: ChangeKind; readonly times: number }
-  /** Endpoints of all services in turn. */
-  | { readonly do: "churn"; readonly perSecond: number; readonly seconds: number }
+  /** Endpoints of all services in turn; meanwhile also so many edits of a route, whose arrival isn't measured. */
+  | { readonly do: "churn"; readonly perSecond: number; readonly seconds: number; readonly routesPerSecond?: number }
   /** All endpoints of the first service, one after the other. */
   | { readonly do: "rolling"; readonly perSecond: number }
   /** The server is killed and started again, with a change in between that the proxies must learn of. */

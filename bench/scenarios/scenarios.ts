@@ -45,11 +45,15 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "churn",
-    about: "1, 10, 100 and 1,000 endpoint changes a second",
+    about: "1, 10, 100 and 1,000 endpoint changes a second, and 10 beside a route change a second",
     meshes: [M1000],
     proxies: { kind: "sidecar", count: 100 },
     modes: DELTA,
-    steps: [CONNECT, ...[1, 10, 100, 1000].map((perSecond): Step => ({ do: "churn", perSecond, seconds: 5 }))],
+    steps: [
+      CONNECT,
+      ...[1, 10, 100, 1000].map((perSecond): Step => ({ do: "churn", perSecond, seconds: 5 })),
+      { do: "churn", perSecond: 10, seconds: 12, routesPerSecond: 1 },
+    ],
     usual: true,
   },
   {

@@ -1,6 +1,7 @@
 // Endpoints that change all the time: of all services in turn, or of one deployment that is rolled out.
 import { setTimeout as sleep } from "node:timers/promises";
 import { clockMs } from "../../lib/clock.ts";
+import { changeOf } from "../../mesh/changes.ts";
 import { markedAddress, type Service } from "../../mesh/shape.ts";
 import type { Row } from "../../report/row.ts";
 import type { Stage } from "../stage.ts";
@@ -20,13 +21,28 @@ export interface Writing {
   readonly count: number;
 }
 
-export function churnStep(stage: Stage, perSecond: number, seconds: number): Promise<Row> {
+export async function churnStep(
+  stage: Stage,
+  perSecond: number,
+  seconds: number,
+  routesPerSecond?: number,
+): Promise<Row> {
   const { targets } = stage.mesh;
   const count = Math.round(perSecond * seconds);
   const place = (n: number) => lastOf(targets[n % targets.length]!);
   const writing = { place, period: targets.length, perSecond, count };
-  return measure(stage, `churn ${perSecond}/s`, writing);
+  if (!routesPerSecond) return measure(stage, `churn ${perSecond}/s`, writing);
+  let edits = FIRST_EDIT;
+  const timer = setInterval(() => changeOf("route", stage.mesh, edits++).make(), 1000 / routesPerSecond);
+  try {
+    return await measure(stage, `churn ${perSecond}/s beside routes`, writing);
+  } finally {
+    clearInterval(timer);
+  }
 }
+
+/** Endpoints' changes are numbered one after the other: routes' have other numbers. */
+const FIRST_EDIT = 1_000_000;
 
 /** Every endpoint of the first service is replaced once. */
 export function rollingStep(stage: Stage, perSecond: number): Promise<Row> {
