@@ -75,6 +75,15 @@ export const SCENARIOS: readonly Scenario[] = [
     usual: true,
   },
   {
+    name: "rules",
+    about: "a destination rule changes thirty times, one after the other: enough for a flame graph",
+    meshes: [M1000],
+    proxies: { kind: "sidecar", count: 1000 },
+    modes: DELTA,
+    steps: [CONNECT, { do: "change", kind: "destination rule", times: 30 }],
+    usual: false,
+  },
+  {
     name: "small",
     about: "a tenth of the services, otherwise as storm",
     meshes: [M100],

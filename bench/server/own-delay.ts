@@ -1,6 +1,6 @@
 // How long the server's main thread held up its own event loop, apart from what others on the machine took from it. Main thread
 // of the server.
-import { readFileSync } from "node:fs";
+import { openSync, readSync } from "node:fs";
 
 /** How late a timer was, without the time in which the thread waited for a core. */
 export class OwnDelay {
@@ -38,8 +38,11 @@ export class OwnDelay {
   }
 }
 
+const STATISTICS = openSync(`/proc/self/task/${process.pid}/schedstat`, "r");
+const text = Buffer.alloc(128);
+
 /** Milliseconds that the main thread has had a core (https://docs.kernel.org/scheduler/sched-stats.html). */
 function ranMs(): number {
-  const [ran] = readFileSync(`/proc/self/task/${process.pid}/schedstat`, "latin1").split(" ");
-  return Number(ran) / 1e6;
+  const length = readSync(STATISTICS, text, 0, text.length, 0);
+  return Number(text.toString("latin1", 0, Math.min(length, text.indexOf(" ")))) / 1e6;
 }
