@@ -5,7 +5,7 @@ import type { EncodedResource, ResourceSet } from "../../shared/model/resource.t
 import { PairMemo } from "../../shared/pair-memo.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import { Held } from "./held.ts";
-import { type Body, copiedBytes, encodeDeltaResources, encodeSotwResources } from "./response-wire.ts";
+import { type Body, encodeDeltaResources, encodeSotwResources } from "./response-wire.ts";
 
 /** What has to be sent, if anything. */
 export class Difference {
@@ -133,8 +133,8 @@ function bodyOf(variant: "sotw" | "delta", key: object, type: XdsType, resources
   let body = bodies.get(key);
   if (!body) {
     body = (variant === "sotw" ? encodeSotwResources : encodeDeltaResources)(type, resources);
-    // What isn't copied is in the set as well.
-    bodies.set(key, body, { size: copiedBytes(resources) + 256 });
+    // Also what isn't copied: it lives as long as what is kept here.
+    bodies.set(key, body, { size: body.reduce((sum, piece) => sum + piece.length, 256) });
   }
   return body;
 }

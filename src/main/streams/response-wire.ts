@@ -155,11 +155,6 @@ function anySize(typeUrl: number, value: number): number {
 /** Resources from here on are pieces of their own, and not copied. */
 const OWN_PIECE_BYTES = 64 * 1024;
 
-/** How much of resources is copied into the bodies of responses. */
-export function copiedBytes(resources: readonly EncodedResource[]): number {
-  return resources.reduce((sum, { bytes }) => sum + bytes.length - notCopied(bytes), 0);
-}
-
 function notCopied(bytes: Uint8Array): number {
   return bytes.length >= OWN_PIECE_BYTES ? bytes.length : 0;
 }
