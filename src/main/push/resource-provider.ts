@@ -1,5 +1,6 @@
 // Answers what the streams ask for: from the cache, from work already under way, or from the workers. Main thread.
 import { createHash } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import { invariant } from "../../shared/assert.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
 import {
@@ -47,6 +48,8 @@ export interface ProviderOptions {
 
 /** Answers to lists of names that are remembered, so that equal lists get the same object. */
 const MAX_LISTS = 512;
+/** Lists of earlier versions keep their resources alive: those that were not asked for longest go first. */
+const MAX_LIST_BYTES = 256 * 1024 * 1024;
 /** Lists of names that are longer than this are known by a hash. */
 const MAX_KEY = 256;
 const NO_NAMES: readonly string[] = [];
@@ -58,7 +61,11 @@ const NO_NAMES: readonly string[] = [];
 export function createResourceProvider(options: ProviderOptions): ResourceProvider {
   const { cache, backend, versions } = options;
   const underWay = new Map<string, Promise<ResourceSet>>();
-  const lists = new Map<string, ResourceSet>();
+  const lists = new LRUCache<string, ResourceSet>({
+    max: MAX_LISTS,
+    maxSize: MAX_LIST_BYTES,
+    sizeCalculation: ({ resources }) => resources.reduce((sum, { bytes }) => sum + bytes.length, 1),
+  });
   const namesKeys = new WeakMap<readonly string[], string>();
   /** Proxies that are alike in what a type depends on ask the same question of a snapshot: it is put once. */
   const questions = new WeakMap<PublishedSnapshot, Map<string, PairMemo<ProxyViewRef, readonly string[], Question>>>();
@@ -79,10 +86,6 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
   };
 
   const remember = (key: string, set: ResourceSet): ResourceSet => {
-    if (lists.size >= MAX_LISTS) {
-      const oldest = lists.keys().next().value;
-      if (oldest !== undefined) lists.delete(oldest);
-    }
     lists.set(key, set);
     return set;
   };
