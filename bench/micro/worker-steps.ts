@@ -1,8 +1,10 @@
 // Steps of a worker, each measured alone: taking up snapshots, the generators, serializing, joining and hashing.
+
 import type { Bench } from "tinybench";
 import { envoy } from "../../src/shared/gen/envoy.js";
 import type { EncodedResource } from "../../src/shared/model/resource.ts";
 import type { ProxyView } from "../../src/shared/model/view.ts";
+import { resourceBytes } from "../../src/shared/protocol/generated-bytes.ts";
 import type { XdsType } from "../../src/shared/xds-types.ts";
 import { SnapshotStore } from "../../src/workers/attach.ts";
 import type { PushContext } from "../../src/workers/context/push-context.ts";
@@ -26,12 +28,8 @@ export function generate(
   const view = JSON.parse(mesh.view.json) as ProxyView;
   const sink = new ResourceSink(mesh.hash, () => undefined);
   GENERATORS[type]({ ctx, view, viewId: mesh.view.id, names, part: undefined, slice: undefined }, sink);
-  const { names: found, hashes, offsets, bytes, own } = sink.finish(type);
-  return found.map((name, i) => ({
-    name,
-    hash: hashes[i]!,
-    bytes: own.get(i) ?? bytes.subarray(offsets[i], offsets[i + 1]),
-  }));
+  const set = sink.finish(type);
+  return set.names.map((name, i) => ({ name, hash: set.hashes[i]!, bytes: resourceBytes(set, i) }));
 }
 
 /** A context over the first snapshot that has nothing made yet. */

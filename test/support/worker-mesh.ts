@@ -1,5 +1,6 @@
 // A mesh of YAML or of objects, generated from without threads or streams: the source's conversion, the registry, the
 // snapshot, and a worker's indices over it.
+
 import assert from "node:assert/strict";
 import xxhash from "xxhash-wasm";
 import { parseFeatures } from "../../src/main/config/features.ts";
@@ -22,6 +23,7 @@ import type { RegistryChange } from "../../src/shared/model/push-request.ts";
 import type { WantPart } from "../../src/shared/model/resource.ts";
 import type { ProxyView } from "../../src/shared/model/view.ts";
 import type { HostSlice } from "../../src/shared/names/host-slice.ts";
+import { resourceBytes } from "../../src/shared/protocol/generated-bytes.ts";
 import type { XdsType } from "../../src/shared/xds-types.ts";
 import { SnapshotStore } from "../../src/workers/attach.ts";
 import type { PushContext } from "../../src/workers/context/push-context.ts";
@@ -198,7 +200,7 @@ export function generateFor(
   const resources = new Map<string, Uint8Array>();
   set.names.forEach((name, i) => {
     assert.ok(!resources.has(name), `${type} ${name} is generated twice`);
-    const bytes = set.own.get(i) ?? set.bytes.subarray(set.offsets[i]!, set.offsets[i + 1]!);
+    const bytes = resourceBytes(set, i);
     assert.equal(set.hashes[i], hashBytes(bytes), `hash of ${type} ${name}`);
     resources.set(name, bytes);
   });

@@ -97,8 +97,11 @@ export class DebounceWindow {
   }
 }
 
-/** Adds a change to what waits. True when that has to wait: what is about to go out takes along what comes until then. */
-function take(waiting: Waiting, change: RegistryChange, now: number, afterMs: number, never: boolean): boolean {
+/**
+ * Adds a change to what waits. True when that has to wait: what is about to go out takes along what comes until then.
+ * `atOnce`: as if it always were quiet.
+ */
+function take(waiting: Waiting, change: RegistryChange, now: number, afterMs: number, atOnce: boolean): boolean {
   const { pending } = waiting;
   const quiet = now - Math.max(waiting.lastOut, waiting.lastOffer) >= afterMs;
   waiting.lastOffer = now;
@@ -107,7 +110,7 @@ function take(waiting: Waiting, change: RegistryChange, now: number, afterMs: nu
   const firstChangeMs = pending?.firstChangeMs ?? now;
   waiting.pending = { change: merged, firstChangeMs, lastChangeMs: now, merged: (pending?.merged ?? 0) + 1 };
   if (!pending) {
-    waiting.lone = quiet || never;
+    waiting.lone = quiet || atOnce;
     if (waiting.lone) waiting.dueAt = now + Math.min(LONE_MS, afterMs);
   }
   return !waiting.lone;

@@ -11,6 +11,7 @@ import {
   type TypePart,
 } from "../../shared/model/resource.ts";
 import { PairMemo } from "../../shared/pair-memo.ts";
+import { resourceBytes } from "../../shared/protocol/generated-bytes.ts";
 import type { Generated, GeneratedSet, GenerationWarning } from "../../shared/protocol/output.ts";
 import { WILDCARD_TYPES, type XdsType } from "../../shared/xds-types.ts";
 import type { ResourceCache } from "../cache/resource-cache.ts";
@@ -317,6 +318,6 @@ function resourcesOf(set: GeneratedSet): EncodedResource[] {
   return set.names.map((name, i) => ({
     name,
     hash: set.hashes[i]!,
-    bytes: set.own.get(i) ?? set.bytes.subarray(set.offsets[i]!, set.offsets[i + 1]!),
+    bytes: resourceBytes(set, i),
   }));
 }

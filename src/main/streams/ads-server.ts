@@ -103,9 +103,8 @@ export class AdsServer {
   /** Listens in plain text; gives the address in use. Rejects with MIZZEN_ERR_OPTIONS when it cannot. */
   async listen(address: ListenAddress): Promise<ListenAddress> {
     const { injectConnection } = this.server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
-    const { options } = this;
     const { admission } = this.deps;
-    const listener = new Listener({ admission, inject: injectConnection, log: options.log });
+    const listener = new Listener({ admission, inject: injectConnection, log: this.options.log });
     this.listeners.push(listener);
     return await listener.listen(address);
   }

@@ -139,39 +139,40 @@ export class PushQueue {
   }
 
   private startUrgent(job: QueueJob): void {
-    const done = (): void => {
-      this.urgentUnderWay--;
-      this.schedule();
-      this.settle();
-    };
     this.urgentUnderWay++;
-    try {
-      const served = job.serveUrgent();
-      if (served) {
-        served.then(done, (error: unknown) => {
-          this.options.onError(error);
-          done();
-        });
-      } else done();
-    } catch (error) {
-      this.options.onError(error);
-      done();
-    }
+    this.run(
+      () => job.serveUrgent(),
+      () => {
+        this.urgentUnderWay--;
+        this.schedule();
+        this.settle();
+      },
+    );
   }
 
   private start(job: QueueJob): void {
     this.working.add(job);
+    this.run(
+      () => job.serve(),
+      () => this.finished(job),
+    );
+  }
+
+  /** Calls `done` when it is served, at once where it can; also when that fails. */
+  private run(serve: () => void | Promise<void>, done: () => void): void {
     const failed = (error: unknown): void => {
       this.options.onError(error);
-      this.finished(job);
+      done();
     };
+    let served: void | Promise<void>;
     try {
-      const served = job.serve();
-      if (served) served.then(() => this.finished(job), failed);
-      else this.finished(job);
+      served = serve();
     } catch (error) {
       failed(error);
+      return;
     }
+    if (served) served.then(done, failed);
+    else done();
   }
 
   private finished(job: QueueJob): void {

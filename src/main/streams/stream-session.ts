@@ -131,21 +131,12 @@ export class StreamSession implements QueueJob, ProxyStream {
   serve(): void | Promise<void> {
     if (this.closed || this.sender.isBlocked) return;
     this.serving = true;
-    try {
+    return this.guarded(() => {
       const served = after(this.answer(), (work) => this.inTurn(work));
-      if (served instanceof Promise)
-        return served.then(
-          () => this.served(),
-          (cause: unknown) => this.giveUp(cause),
-        );
-      this.served();
-    } catch (cause) {
-      this.giveUp(cause);
-    }
-  }
-
-  private served(): void {
-    this.serving = false;
+      return after(served, () => {
+        this.serving = false;
+      });
+    });
   }
 
   /** Sends endpoints that changed, before the other types that wait for their turn. */
@@ -166,8 +157,8 @@ export class StreamSession implements QueueJob, ProxyStream {
     }
     const snapshot = this.deps.snapshots.current();
     const started = this.deps.now();
-    try {
-      const sent = after(this.fetch(snapshot, view, [taken]), (answered) => {
+    return this.guarded(() =>
+      after(this.fetch(snapshot, view, [taken]), (answered) => {
         if (!this.isOpen()) return;
         if (watch.outstanding || snapshot !== this.deps.snapshots.current()) {
           for (const answer of answered) giveBack(answer);
@@ -176,8 +167,14 @@ export class StreamSession implements QueueJob, ProxyStream {
         }
         this.sender.send(this.compare(answered), { snapshot, view, started });
         if (!this.serving) this.delivered();
-      });
-      return sent instanceof Promise ? sent.catch((cause: unknown) => this.giveUp(cause)) : sent;
+      }),
+    );
+  }
+
+  private guarded(run: () => void | Promise<void>): void | Promise<void> {
+    try {
+      const done = run();
+      return done instanceof Promise ? done.catch((cause: unknown) => this.giveUp(cause)) : done;
     } catch (cause) {
       this.giveUp(cause);
     }

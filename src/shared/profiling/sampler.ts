@@ -1,5 +1,6 @@
 // Samples the thread that it runs on. Any thread; the native profiler is loaded by the first that asks for it.
 import { createRequire } from "node:module";
+import { errorMessage } from "../errors.ts";
 import type { ProfileKind } from "../protocol/profile.ts";
 
 /** As often as `node --cpu-prof` does about; Go samples every 10 ms. */
@@ -27,7 +28,7 @@ export function samplerProblem(): string | undefined {
     load();
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return errorMessage(error);
   }
 }
 
