@@ -128,6 +128,7 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
       metrics.workerQueueTime.observe(queueMs / 1000);
       metrics.workerTaskTime.observe(runMs / 1000);
     },
+    onLongTask: () => metrics.longTasks.inc(),
     onWorkerLost: () => metrics.workersLost.inc(),
     onBroken: (error) => {
       logging("pool").error({ reason: error.message }, "nothing can be generated any more");

@@ -16,6 +16,7 @@ import { completeHandle, type MeshSnapshot } from "../push/snapshot-builder.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { WorkerStats } from "../telemetry/metrics.ts";
 import { affineBalancer, withAffinity } from "./affinity.ts";
+import { LONG_TASK_MS, longTaskFields } from "./long-tasks.ts";
 import { StuckWorkers } from "./stuck-workers.ts";
 import { failure, isSmall, TaskBatches } from "./task-batches.ts";
 import { WorkerProfiles } from "./worker-profiles.ts";
@@ -36,6 +37,8 @@ export interface WorkerPoolOptions {
   readonly log: Logger;
   /** Told of each task and each lost worker, for metrics. */
   readonly onTask?: (queueMs: number, runMs: number) => void;
+  /** Told of each task that took longer than LONG_TASK_MS. */
+  readonly onLongTask?: () => void;
   readonly onWorkerLost?: () => void;
   /** A worker that takes longer for one task is ended, and the task given to another. */
   readonly taskLimitMs?: number;
@@ -235,6 +238,10 @@ export class WorkerPool {
     const busy = result.ok ? result.attachMs + result.generateMs : 0;
     this.busyMs += busy;
     this.options.onTask?.(Math.max(0, total - busy), busy);
+    if (result.ok && busy > LONG_TASK_MS) {
+      this.options.onLongTask?.();
+      this.log.debug(longTaskFields(task, result), `a task of a worker took longer than ${LONG_TASK_MS} ms`);
+    }
     return result;
   }
 

@@ -42,6 +42,7 @@ export interface Metrics {
   readonly startup: Gauge;
   readonly workerTaskTime: Histogram;
   readonly workerQueueTime: Histogram;
+  readonly longTasks: Counter;
   readonly workersLost: Counter;
   readonly refusedStreams: Counter;
   /** `pilot_xds_cds_reject` and the like, by lower-case type. */
@@ -148,6 +149,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     startup: gauge("startup_duration_seconds", "Seconds from the start to the first push."),
     workerTaskTime: histogram("mizzen_worker_task_seconds", "Seconds that workers took for tasks.", SHORT_SECONDS),
     workerQueueTime: histogram("mizzen_worker_wait_seconds", "Seconds that tasks waited for workers.", SHORT_SECONDS),
+    longTasks: counter("mizzen_worker_long_tasks_total", "Tasks that took longer than 50 ms."),
     workersLost: counter("mizzen_workers_lost_total", "Workers that died with a task in hand."),
     refusedStreams: counter("mizzen_refused_streams_total", "Streams that were refused."),
     typeRejects: new Map(

@@ -102,6 +102,7 @@ test("ready when nobody holds it, and until then it says who does", async () => 
       "mizzen_xds_cache_bytes 70",
       "mizzen_workers 1",
       "mizzen_worker_busy_seconds_total 1.5",
+      "mizzen_worker_long_tasks_total 0",
       "mizzen_connections_waiting 5",
     ]) {
       assert.equal(text.includes(`${line}\n`), true, line);
