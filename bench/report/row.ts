@@ -29,6 +29,9 @@ export interface Row {
   readonly responses: number;
   readonly bytes: number;
   readonly bytesOf: Readonly<Record<string, number>>;
+  /** Of the server's workers over all repetitions; those of more than 50 ms are long. Absent where the server doesn't say. */
+  readonly tasks?: number;
+  readonly longTasks?: number;
   /** Of the server's main thread while the step ran. */
   readonly loop: LoopDelay;
   /** Of the server at the end of the step; the peak is the highest since the step began. */

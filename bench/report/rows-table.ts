@@ -24,6 +24,7 @@ const COLUMNS: readonly Column[] = [
   { heading: "/proxy", cell: ({ cpuMs, proxies }) => short(cpuMs / proxies) },
   { heading: "resp/proxy", cell: ({ responses }) => short(responses) },
   { heading: "KB/proxy", cell: ({ bytes }) => kilobytes(bytes) },
+  { heading: "tasks", cell: tasksText },
   { heading: "loop P99 ms", cell: ({ loop }) => short(loop.p99) },
   { heading: "P99.9", cell: ({ loop }) => short(loop.p999) },
   { heading: "max", cell: ({ loop }) => short(loop.max) },
@@ -70,6 +71,11 @@ function remarks({ notes, clientCpu, coreShare }: Row): readonly string[] {
 /** Of one core. */
 function percent(share: number): string {
   return `${Math.round(share * 100)} %`;
+}
+
+function tasksText({ tasks, longTasks = 0 }: Row): string {
+  if (tasks === undefined) return NONE;
+  return longTasks > 0 ? `${tasks} (${longTasks} long)` : String(tasks);
 }
 
 function titleOf({ scenario, mesh, services }: Row): string {

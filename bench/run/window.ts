@@ -4,6 +4,7 @@ import { clockMs } from "../lib/clock.ts";
 import type { Distribution } from "../report/percentiles.ts";
 import type { Row } from "../report/row.ts";
 import { machineBusyMs, processCpuMs, resetPeak, residentMiB } from "../server/proc-stat.ts";
+import { tasksBetween, type WorkerTasks } from "../server/worker-tasks.ts";
 import type { Stage } from "./stage.ts";
 
 /** What a step knows by itself; the window adds the rest. */
@@ -27,18 +28,22 @@ export class Window {
   private readonly clientMs: number;
   private readonly selfMs = selfCpuMs();
   private readonly cpuMs: number;
+  private readonly tasks: WorkerTasks | undefined;
 
-  private constructor(stage: Stage, cpuMs: number) {
+  private constructor(stage: Stage, cpuMs: number, tasks: WorkerTasks | undefined) {
     this.stage = stage;
     this.cpuMs = cpuMs;
+    this.tasks = tasks;
     this.clientMs = processCpuMs(stage.client.pid);
   }
 
   static async open(stage: Stage): Promise<Window> {
+    // Writing the metrics is work for the server: before and after all else that is measured.
+    const tasks = await stage.server.workerTasks();
     resetPeak(stage.server.pid);
     const { cpuMs } = await stage.server.usage();
     await stage.server.watchLoop();
-    return new Window(stage, cpuMs);
+    return new Window(stage, cpuMs, tasks);
   }
 
   async close(measured: Measured): Promise<Row> {
@@ -49,6 +54,8 @@ export class Window {
     const { cpuMs, heapMiB } = await this.stage.server.usage();
     const clientMs = processCpuMs(this.stage.client.pid) - this.clientMs;
     const others = machineBusyMs() - this.busyMs - (cpuMs - this.cpuMs) - clientMs - (selfCpuMs() - this.selfMs);
+    const resident = residentMiB(this.stage.server.pid);
+    const tasks = tasksBetween(this.tasks, await this.stage.server.workerTasks());
     const share = times * proxies;
     const bytesOf = Object.entries(counts.bytesOf).map(([type, bytes]) => [type, bytes / share] as const);
     const { step, expected, reached, latency, spreadMs, notes, coreShare = 0 } = measured;
@@ -63,9 +70,10 @@ export class Window {
       bytes: counts.bytes / share,
       bytesOf: Object.fromEntries(bytesOf),
       heapMiB,
-      ...residentMiB(this.stage.server.pid),
+      ...resident,
       othersCpu: Math.max(0, others / elapsed),
       clientCpu: clientMs / elapsed,
+      ...tasks,
       notes,
     };
   }

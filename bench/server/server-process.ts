@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { clockMs } from "../lib/clock.ts";
 import { own } from "../lib/owned.ts";
 import type { LoopDelay, ProbeAnswer, ProbeMessage, ProbeQuestion, Usage } from "./probe.ts";
+import { askWorkerTasks, type WorkerTasks } from "./worker-tasks.ts";
 
 export interface ServerProcess {
   readonly pid: number;
@@ -16,6 +17,8 @@ export interface ServerProcess {
   loop(): Promise<LoopDelay>;
   usage(collect?: boolean): Promise<Usage>;
   killWorker(choice: number): Promise<boolean>;
+  /** Since the start; undefined for revisions that don't say. */
+  workerTasks(): Promise<WorkerTasks | undefined>;
   /** Resolves when the process has ended; `SIGKILL` as a crash. */
   stop(signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
 }
@@ -53,16 +56,17 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
   });
   const release = own(() => child.kill("SIGKILL"));
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const address = await readyAddress(child);
+  const { grpc, monitoring } = await readyAddresses(child);
   const ask = questions(child);
   return {
     pid: child.pid!,
-    grpc: address,
+    grpc,
     startMs: clockMs() - started,
     watchLoop: async () => void (await ask({ tag: "watch-loop" })),
     loop: async () => (await ask({ tag: "loop" })) as LoopDelay,
     usage: async (collect = false) => (await ask({ tag: "usage", collect })) as Usage,
     killWorker: async (choice) => ((await ask({ tag: "kill-worker", choice })) as { killed: boolean }).killed,
+    workerTasks: async () => (monitoring ? askWorkerTasks(monitoring, ANSWER_TIMEOUT_MS) : undefined),
     async stop(signal = "SIGTERM") {
       child.kill(signal);
       await ended;
@@ -71,8 +75,14 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
   };
 }
 
-/** The address in the log line that says "ready". */
-function readyAddress(child: ChildProcess): Promise<string> {
+/** HOST:PORT each; older revisions may not tell all. */
+interface ReadyAddresses {
+  readonly grpc: string;
+  readonly monitoring?: string;
+}
+
+/** The addresses in the log line that says "ready". */
+function readyAddresses(child: ChildProcess): Promise<ReadyAddresses> {
   return new Promise((resolve, reject) => {
     let text = "";
     const timer = setTimeout(() => fail("is not ready in time"), READY_TIMEOUT_MS);
@@ -90,7 +100,7 @@ function readyAddress(child: ChildProcess): Promise<string> {
       clearTimeout(timer);
       child.off("exit", onExit);
       child.stdout?.removeAllListeners("data").resume();
-      resolve((JSON.parse(line) as { grpc: string }).grpc);
+      resolve(JSON.parse(line) as ReadyAddresses);
     });
   });
 }

@@ -22,7 +22,7 @@ const REPORT: Report = {
   rows: [
     rowWith({ scenario: "growth", mesh: "100 services", services: 100, cpuMs: 10 }),
     rowWith({ scenario: "growth", mesh: "1000 services", services: 1000, cpuMs: 11, notes: ["</script>"] }),
-    rowWith({}),
+    rowWith({ tasks: 2100, longTasks: 7 }),
   ],
   memory: [
     {
@@ -66,6 +66,7 @@ test("the page is whole, and loads nothing", () => {
   const page = htmlPage(REPORT);
   assert.doesNotMatch(page, /<(script|link|img)[^>]+(src|href)=/);
   assert.ok(page.includes("Some &#60;CPU&#62;"));
+  assert.ok(page.includes(">tasks</th>") && page.includes(">2100 (7 long)</td>"));
   // Rows can't end the script that they are in.
   assert.equal(page.split("</script>").length - 1, 3);
 });

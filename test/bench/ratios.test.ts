@@ -17,7 +17,8 @@ test("there is no ratio to nothing", () => {
 test("a table has a line for each step, with the spread; steps that the base hasn't got have none", () => {
   const base = [[rowWith({ cpuMs: 100 })], [rowWith({ cpuMs: 100 })]];
   const current = [
-    [rowWith({ cpuMs: 50 }), rowWith({ step: "route", cpuMs: 1 })],
+    // The base doesn't count tasks.
+    [rowWith({ cpuMs: 50, tasks: 10, longTasks: 1 }), rowWith({ step: "route", cpuMs: 1 })],
     [rowWith({ cpuMs: 150 }), rowWith({ step: "route", cpuMs: 1 })],
   ];
   const lines = ratioTables(base, current);

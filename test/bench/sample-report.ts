@@ -22,6 +22,8 @@ function row(scenario: string, services: number, step: string, mode: (typeof MOD
     latency: latencies(weight * 4),
     cpuMs: weight * 12,
     spreadMs: weight * 3,
+    tasks: weight * 20,
+    longTasks: STEPS.indexOf(step) === 0 ? 7 : 0,
     rssMiB: 180 + services / 50,
     peakMiB: 200 + services / 40,
   });

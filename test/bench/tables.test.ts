@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { anchorsTable } from "../../bench/report/anchors.ts";
 import { kilobytes, short } from "../../bench/report/format.ts";
 import { distributionOf } from "../../bench/report/percentiles.ts";
-import { rowsTables } from "../../bench/report/rows-table.ts";
-import { textTable } from "../../bench/report/table.ts";
+import { rowsTables, rowTables } from "../../bench/report/rows-table.ts";
+import { numeric, textTable } from "../../bench/report/table.ts";
 import { rowWith } from "./rows.ts";
 
 test("numbers have three digits or so", () => {
@@ -47,6 +47,17 @@ test("each scenario and mesh has a table, with notes below the one they belong t
 test("a step with no arrivals has no latency", () => {
   const line = rowsTables([rowWith({ latency: distributionOf([]), step: "metadata only" })]).at(-1)!;
   assert.match(line, /metadata only +delta +100 +3 +– +– +– +–/);
+});
+
+test("tasks that took long stand beside all, and older revisions say nothing of them", () => {
+  const rows = [rowWith({ tasks: 2100, longTasks: 7 }), rowWith({ tasks: 0, longTasks: 0 }), rowWith({})];
+  const [table] = rowTables(rows);
+  const column = table!.headings.indexOf("tasks");
+  assert.deepEqual(
+    table!.rows.map((cells) => cells[column]),
+    ["2100 (7 long)", "0", "–"],
+  );
+  assert.ok(numeric(table!.headings, table!.rows)[column]);
 });
 
 test("a client that was busy all the time is a doubt", () => {
