@@ -1,9 +1,12 @@
 // Which routes a sidecar has for which hosts of a port: those of VirtualServices, else a default one. Worker threads.
+import { LRUCache } from "lru-cache";
+import { canonicalJson } from "../../../shared/canonical-json.ts";
 import type { ServiceRecord } from "../../../shared/model/service.ts";
 import { isAutoDetected, isHttp } from "../../../shared/model/service.ts";
 import { subsetKey } from "../../../shared/names/cluster-name.ts";
 import { MESH_GATEWAY } from "../../../shared/names/gateway.ts";
 import { compareSpecificity, isSubsetOf, isWildcard } from "../../../shared/names/hostname.ts";
+import type { PushContext } from "../../context/push-context.ts";
 import { Fragments } from "../../encode/fragments.ts";
 import { defaultOutboundRoute } from "../../routing/default-routes.ts";
 import { hashPoliciesOf } from "../../routing/hash-policy.ts";
@@ -28,38 +31,76 @@ export interface HostRoutes {
 /** Services by host that are on a port, all of them for port 0. */
 type PortServices = ReadonlyMap<string, ServiceRecord>;
 
-/**
- * Everything that may be reached at a port, VirtualServices before services that have none. The same list for all that see the
- * same, where no VirtualService asks who they are.
- */
-export function hostRoutesAt(
-  port: number,
-  input: GenerateInput,
-  scope: ProxyScope,
-  egress: EgressScope,
-): readonly HostRoutes[] {
+/** The routes of a port. */
+export interface PortRoutes {
+  /** Names what the list depends on beside what scopes do. */
+  readonly key: string;
+  /** VirtualServices before services that have none. */
+  readonly list: readonly HostRoutes[];
+}
+
+/** Lists for clients of some kind that a worker keeps: there may be many kinds. */
+const MAX_PERSONAL = 16;
+const personal = new WeakMap<PushContext, LRUCache<string, readonly HostRoutes[]>>();
+
+/** Everything that may be reached at a port: one list for all that see the same, and of whom VirtualServices want to know the same. */
+export function hostRoutesAt(port: number, input: GenerateInput, scope: ProxyScope, egress: EgressScope): PortRoutes {
   const { ctx, view } = input;
   const at = `${scope.key}|${scope.egress.indexOf(egress)}`;
-  const personal = ctx.derive(`routes-ask/${at}`, SCOPE_DEPENDENCIES, () => egress.virtualServices.some(asksForClient));
-  if (personal) return newHostRoutes(port, input, scope, egress);
-  return ctx.derive(`host-routes/${at}|${port}|${view.generator}`, SCOPE_DEPENDENCIES, () =>
-    newHostRoutes(port, input, scope, egress),
-  );
+  const asking = ctx.derive(`routes-ask/${at}`, SCOPE_DEPENDENCIES, () => egress.virtualServices.filter(asksForClient));
+  const client = canonicalJson([...new Set(asking.map((vs) => clientTraits(vs, view)))]);
+  const key = `host-routes/${at}|${port}|${view.generator}|${client}`;
+  const make = (): HostRoutes[] => newHostRoutes(port, input, scope, egress);
+  if (asking.length === 0) return { key, list: ctx.derive(key, SCOPE_DEPENDENCIES, make) };
+  let lists = personal.get(ctx);
+  if (!lists) {
+    lists = new LRUCache({ max: MAX_PERSONAL });
+    personal.set(ctx, lists);
+  }
+  let list = lists.get(key);
+  if (!list) {
+    list = make();
+    lists.set(key, list);
+  }
+  return { key, list };
 }
 
 function newHostRoutes(port: number, input: GenerateInput, scope: ProxyScope, egress: EgressScope): HostRoutes[] {
-  // Of several services for one host the last has its say, as in istiod.
-  const services = new Map<string, ServiceRecord>();
-  for (const service of egress.services) {
-    if (port === 0 || service.ports.some((p) => p.port === port)) services.set(service.hostname, service);
-  }
-  const sorted = [...services.values()].sort((a, b) => compareText(a.hostname, b.hostname));
-  const out = [...virtualServiceRoutes(port, sorted, services, input, scope, egress)];
+  const { byHost, sorted } = servicesAt(port, egress);
+  const out = [...virtualServiceRoutes(port, sorted, byHost, input, scope, egress)];
   const routed = new Set(out.flatMap((r) => r.services.map((s) => s.hostname)));
   for (const service of sorted) {
     if (!routed.has(service.hostname)) out.push(...defaultRoutes(port, service, input, scope));
   }
   return out;
+}
+
+interface ServicesAtPort {
+  readonly byHost: PortServices;
+  /** By host. */
+  readonly sorted: readonly ServiceRecord[];
+}
+
+/** By the list of services that are seen, which is another one only when services change. */
+const portServices = new WeakMap<readonly ServiceRecord[], Map<number, ServicesAtPort>>();
+
+function servicesAt(port: number, { services }: EgressScope): ServicesAtPort {
+  let ports = portServices.get(services);
+  if (!ports) {
+    ports = new Map();
+    portServices.set(services, ports);
+  }
+  let known = ports.get(port);
+  if (!known) {
+    // Of several services for one host the last has its say, as in istiod.
+    const byHost = new Map<string, ServiceRecord>();
+    for (const service of services) {
+      if (port === 0 || service.ports.some((p) => p.port === port)) byHost.set(service.hostname, service);
+    }
+    known = { byHost, sorted: [...byHost.values()].sort((a, b) => compareText(a.hostname, b.hostname)) };
+    ports.set(port, known);
+  }
+  return known;
 }
 
 function httpPorts(service: ServiceRecord, port: number): number[] {

@@ -2,15 +2,18 @@
 // and neither names nor the other hosts' bytes are worked out again for it. Worker threads.
 import { LRUCache } from "lru-cache";
 import type { MeshSettings } from "../../../shared/model/mesh.ts";
+import type { HostSlice } from "../../../shared/names/host-slice.ts";
+import { routeSliceOf } from "../../../shared/names/route-slice.ts";
 import type { HostRoutes } from "./host-routes.ts";
-import type { NamedHost } from "./named-hosts.ts";
+import type { NamedHost, NamedHosts } from "./named-hosts.ts";
 
-/** The virtual hosts of one view at one port, in order. */
-export interface RouteHosts {
+/** The virtual hosts at one port, in order, as proxies of all namespaces that see the same have them. */
+export interface RouteHosts extends NamedHosts {
   readonly sources: readonly HostRoutes[];
-  readonly hosts: readonly NamedHost[];
   /** Of each host, once it was serialized under its own domains. */
   readonly bytes: (Uint8Array | undefined)[];
+  /** Places of hosts by slice, for each number of slices that was asked for. */
+  readonly slices: Map<number, readonly (readonly number[])[]>;
 }
 
 interface Kept {
@@ -18,7 +21,7 @@ interface Kept {
   readonly list: RouteHosts;
 }
 
-/** Hosts in all lists that a worker keeps: some 200 bytes each. */
+/** Hosts in all lists that a worker keeps: some 500 bytes each. */
 const MAX_HOSTS = 400_000;
 
 const kept = new LRUCache<string, Kept>({
@@ -31,7 +34,7 @@ export function routeHosts(
   key: string,
   mesh: MeshSettings,
   sources: readonly HostRoutes[],
-  name: (sources: readonly HostRoutes[]) => NamedHost[],
+  name: (sources: readonly HostRoutes[]) => NamedHosts,
 ): RouteHosts {
   const known = kept.get(key);
   const before = known?.mesh === mesh ? known.list : undefined;
@@ -41,15 +44,16 @@ export function routeHosts(
   return list;
 }
 
-function fresh(sources: readonly HostRoutes[], hosts: readonly NamedHost[]): RouteHosts {
-  return { sources, hosts, bytes: new Array<undefined>(hosts.length).fill(undefined) };
+function fresh(sources: readonly HostRoutes[], named: NamedHosts): RouteHosts {
+  const bytes = new Array<undefined>(named.hosts.length).fill(undefined);
+  return { ...named, sources, bytes, slices: new Map() };
 }
 
 /** The list with other routes for the same hosts; undefined when the hosts are others. */
 function following(before: RouteHosts, sources: readonly HostRoutes[]): RouteHosts | undefined {
   if (sources.length !== before.sources.length) return undefined;
   for (let i = 0; i < sources.length; i++) if (!sameHosts(sources[i]!, before.sources[i]!)) return undefined;
-  const hosts = [...before.hosts];
+  const hosts: NamedHost[] = [...before.hosts];
   const bytes = [...before.bytes];
   for (let i = 0; i < hosts.length; i++) {
     const host = hosts[i]!;
@@ -58,7 +62,7 @@ function following(before: RouteHosts, sources: readonly HostRoutes[]): RouteHos
     hosts[i] = { ...host, source };
     bytes[i] = undefined;
   }
-  return { sources, hosts, bytes };
+  return { ...before, sources, hosts, bytes };
 }
 
 function sameHosts(a: HostRoutes, b: HostRoutes): boolean {
@@ -69,4 +73,22 @@ function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
+}
+
+/** The places of the hosts of a slice, for proxies whose search domain has `common` in common with others: one for each list. */
+export function hostsInSlice(
+  { hosts, slices }: RouteHosts,
+  { index, of }: HostSlice,
+  common: string,
+): readonly number[] {
+  let bySlice = slices.get(of);
+  if (!bySlice) {
+    const lists = Array.from({ length: of }, (): number[] => []);
+    hosts.forEach(({ hostname }, place) => {
+      lists[routeSliceOf(hostname, common, of)]!.push(place);
+    });
+    bySlice = lists;
+    slices.set(of, bySlice);
+  }
+  return bySlice[index]!;
 }

@@ -1,6 +1,7 @@
 // The route configurations of a sidecar's outbound listeners, joined from serialized virtual hosts. Worker threads.
 import type { ProxyView } from "../../../shared/model/view.ts";
 import { parseSubsetKey } from "../../../shared/names/cluster-name.ts";
+import { commonDomain } from "../../../shared/names/route-slice.ts";
 import { Fragments } from "../../encode/fragments.ts";
 import { hostHeaders } from "../../filters/proxy-headers.ts";
 import { statefulSession } from "../../filters/stateful-session.ts";
@@ -12,35 +13,57 @@ import { routeConfiguration } from "../../routing/route-configuration.ts";
 import type { EgressScope } from "../../scope/egress-hosts.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import type { GenerateInput } from "../generator.ts";
-import { hostRoutesAt } from "./host-routes.ts";
-import { type NamedHost, namedHosts } from "./named-hosts.ts";
-import { type RouteHosts, routeHosts } from "./route-hosts.ts";
+import { hostRoutesAt, type PortRoutes } from "./host-routes.ts";
+import { type NamedHost, type Naming, namedHosts, ownDomains } from "./named-hosts.ts";
+import { hostsInSlice, type RouteHosts, routeHosts } from "./route-hosts.ts";
+
+/** The hosts of a port, with how this view's clients name them. */
+interface PortHosts {
+  readonly list: RouteHosts;
+  readonly naming: Naming;
+}
 
 /** The route configurations of one view in one snapshot, of which those on the same port share their work. */
 export class SidecarRoutes {
   private readonly input: GenerateInput;
   private readonly scope: ProxyScope;
   private readonly headers: HostHeaders;
-  private readonly byPort = new Map<string, RouteHosts>();
+  /** What the view's search domain has in common with that of other namespaces. */
+  private readonly common: string;
+  private readonly byPort = new Map<string, PortHosts>();
 
   constructor(input: GenerateInput, scope: ProxyScope) {
     this.input = input;
     this.scope = scope;
     this.headers = hostHeaders(proxyConfigOf(input.ctx, input.view));
+    this.common = commonDomain(input.view.dnsDomain);
   }
 
   /**
    * The serialized configuration named `80`, `host:80` for a listener that detects HTTP at one service's address, `http_proxy`
    * for one that applications use as their proxy, or `unix://path`. Undefined for a name that no listener has.
+   *
+   * Of a slice, what of it the slice has: the slices' bytes, one after the other, are the configuration. Undefined where that is
+   * nothing.
    */
   config(name: string): Uint8Array | undefined {
     const parsed = parseRouteName(name);
     if (!parsed) return undefined;
+    const { slice } = this.input;
     const catchAll = encodedCatchAll(this.scope, this.input.view, this.headers);
-    const list = this.hostsAt(name, parsed.port);
-    if (parsed.hostname === "") return this.join(name, [...this.allEncoded(list), catchAll]);
-    const own = list.hosts.find((h) => h.name === name);
-    return this.join(name, [own ? this.encoded(own, ["*"]) : catchAll]);
+    const at = this.hostsAt(name, parsed.port);
+    if (parsed.hostname !== "") {
+      const own = at.list.hosts.find((h) => h.name === name);
+      return joinedRoutes(routeConfiguration(name, []), [own ? this.encoded(own, ["*"]) : catchAll]);
+    }
+    if (!slice) {
+      const all = at.list.hosts.map((_, place) => this.encodedAt(at, place));
+      return joinedRoutes(routeConfiguration(name, []), [...all, catchAll]);
+    }
+    const some = hostsInSlice(at.list, slice, this.common).map((place) => this.encodedAt(at, place));
+    if (slice.index === slice.of - 1) some.push(catchAll);
+    if (slice.index === 0) return joinedRoutes(routeConfiguration(name, []), some);
+    return some.length === 0 ? undefined : joinedRoutes({}, some);
   }
 
   /**
@@ -52,40 +75,49 @@ export class SidecarRoutes {
     if (key?.direction !== "outbound" || key.subset !== "") return undefined;
     const service = this.scope.byHostname.get(key.hostname);
     if (!service?.ports.some((p) => p.port === key.port)) return undefined;
-    const hosts = this.hostsAt(name, key.port).hosts.filter((host) => host.source.port === key.port);
-    return joinedRoutes(
-      { name },
-      hosts.map((host) => this.encoded(host, host.domains)),
-    );
-  }
-
-  private hostsAt(name: string, port: number): RouteHosts {
-    const key = port === 0 ? name : String(port);
-    let list = this.byPort.get(key);
-    if (!list) {
-      const { ctx, view, viewId } = this.input;
-      const egress = egressFor(this.scope, name, port);
-      // Clients of a proxy name the port that they mean.
-      const all = port === 0 || egress?.port?.protocol === "HTTP_PROXY";
-      const routes = egress ? hostRoutesAt(all ? 0 : port, this.input, this.scope, egress) : [];
-      // gRPC's clients look for what they were told to call, with the port.
-      const ports = view.generator === "grpc" ? "both" : all ? "only" : "none";
-      list = routeHosts(`${viewId}|${key}`, ctx.mesh, routes, (sources) => namedHosts(sources, ports, this.input));
-      this.byPort.set(key, list);
-    }
-    return list;
-  }
-
-  private allEncoded({ hosts, bytes }: RouteHosts): Uint8Array[] {
-    return hosts.map((host, i) => {
-      const encoded = bytes[i] ?? this.encoded(host, host.domains);
-      bytes[i] = encoded;
-      return encoded;
+    const at = this.hostsAt(name, key.port);
+    const virtualHosts: Uint8Array[] = [];
+    at.list.hosts.forEach(({ source }, place) => {
+      if (source.port === key.port) virtualHosts.push(this.encodedAt(at, place));
     });
+    return joinedRoutes({ name }, virtualHosts);
   }
 
-  private join(name: string, virtualHosts: readonly Uint8Array[]): Uint8Array {
-    return joinedRoutes(routeConfiguration(name, []), virtualHosts);
+  private hostsAt(name: string, port: number): PortHosts {
+    const key = port === 0 ? name : String(port);
+    let at = this.byPort.get(key);
+    if (!at) {
+      at = this.newHostsAt(key, name, port);
+      this.byPort.set(key, at);
+    }
+    return at;
+  }
+
+  private newHostsAt(key: string, name: string, port: number): PortHosts {
+    const { ctx, view } = this.input;
+    const egress = egressFor(this.scope, name, port);
+    // Clients of a proxy name the port that they mean.
+    const all = port === 0 || egress?.port?.protocol === "HTTP_PROXY";
+    // gRPC's clients look for what they were told to call, with the port.
+    const ports = view.generator === "grpc" ? "both" : all ? "only" : "none";
+    const naming: Naming = { ctx, view, ports };
+    const from = all ? 0 : port;
+    const routes = egress ? hostRoutesAt(from, this.input, this.scope, egress) : NO_ROUTES;
+    const { metadata, ipFamilies, istioFilters } = view;
+    const alike = [metadata.dnsCapture, ipFamilies.ipv4, ipFamilies.ipv6, istioFilters, hostHeadersKey(this.headers)];
+    const listKey = `${routes.key}|${key}|${ports}|${this.common}|${alike.join()}`;
+    const list = routeHosts(listKey, ctx.mesh, routes.list, (some) => namedHosts(some, naming, this.common));
+    return { list, naming };
+  }
+
+  /** A host under the domains that this view's clients have for it; most have one that all namespaces share. */
+  private encodedAt({ list, naming }: PortHosts, place: number): Uint8Array {
+    const host = list.hosts[place]!;
+    const domains = ownDomains(host, list, naming);
+    if (domains !== host.domains) return this.encoded(host, domains);
+    const encoded = list.bytes[place] ?? this.encoded(host, domains);
+    list.bytes[place] = encoded;
+    return encoded;
   }
 
   private encoded(host: NamedHost, domains: readonly string[]): Uint8Array {
@@ -105,6 +137,8 @@ export class SidecarRoutes {
     });
   }
 }
+
+const NO_ROUTES: PortRoutes = { key: "", list: [] };
 
 const hostFragments = new Fragments<Uint8Array>();
 const catchAlls = new Map<string, Uint8Array>();

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { MeshSettings } from "../../../../src/shared/model/mesh.ts";
 import type { ServiceRecord } from "../../../../src/shared/model/service.ts";
 import type { HostRoutes } from "../../../../src/workers/generators/routes/host-routes.ts";
-import type { NamedHost } from "../../../../src/workers/generators/routes/named-hosts.ts";
+import type { NamedHosts } from "../../../../src/workers/generators/routes/named-hosts.ts";
 import { routeHosts } from "../../../../src/workers/generators/routes/route-hosts.ts";
 
 const MESH = {} as MeshSettings;
@@ -17,12 +17,15 @@ const routesTo = (service: ServiceRecord, routes: HostRoutes["routes"] = []): Ho
 });
 
 let named = 0;
-function name(sources: readonly HostRoutes[]): NamedHost[] {
+function name(sources: readonly HostRoutes[]): NamedHosts {
   named++;
-  return sources.map((source, at) => {
-    const [service] = source.services;
-    return { name: service!.hostname, domains: [service!.hostname], source, at, service };
+  const hosts = sources.map((source, at) => {
+    const service = source.services[0]!;
+    const { hostname } = service;
+    return { hostname, name: hostname, domains: [hostname], source, at, service };
   });
+  const known = new Set(hosts.map(({ hostname }) => hostname));
+  return { hosts, known, taken: known };
 }
 
 /** The hosts for `sources`, all of them serialized from then on; how often names were found since the last time. */
