@@ -75,24 +75,26 @@ export function proxyScope(ctx: PushContext, view: ProxyView): ProxyScope {
   const labels = Object.fromEntries(Object.entries(view.labels).filter(([label]) => asked.has(label)));
   const owner = sidecar ? `${sidecar.meta.namespace}/${sidecar.meta.name}` : "";
   const key = `scope/${view.type}|${sight(view)}|${owner}|${canonicalJson(labels)}`;
-  return ctx.derive(key, SCOPE_DEPENDENCIES, () => buildScope(ctx, view, key, sidecar));
+  return ctx.derive(key, SCOPE_DEPENDENCIES, () => buildScope(ctx, view, key, labels, sidecar));
 }
 
 function buildScope(
   ctx: PushContext,
   view: ProxyView,
   key: string,
+  labels: Readonly<Record<string, string>>,
   sidecar: ConfigObject<Networking_Sidecar> | undefined,
 ): ProxyScope {
-  const services: ServiceRecord[] = [];
-  const byHostname = new Map<string, ServiceRecord>();
-  const egress: EgressScope[] = [];
-  for (const { scope, routed } of egressScopes(ctx, view, sidecar?.spec)) {
-    egress.push(scope);
-    for (const service of [...scope.services, ...routed]) addService(services, byHostname, service);
-  }
-  const rules = new Map<string, DestinationRule | undefined>();
-  const client = { namespace: sight(view), labels: view.labels };
+  const scopes = egressScopes(ctx, view, sidecar?.spec);
+  const egress = scopes.map(({ scope }) => scope);
+  const { services, byHostname } = sidecar ? onePerHost(scopes) : onePerHostOf(egress[0]!.services);
+  const client = { namespace: sight(view), labels };
+  // Rules don't depend on routes, which change often.
+  const rules = ctx.derive(
+    `rules/${client.namespace}|${canonicalJson(labels)}`,
+    ["mesh", "services", "DestinationRule"],
+    () => new Map<string, DestinationRule | undefined>(),
+  );
   const { mode, egressProxy } = outboundTraffic(ctx, sidecar?.spec);
   return {
     key,
@@ -159,6 +161,35 @@ function visibleByHost(ctx: PushContext, namespace: string): ReadonlyMap<string,
     }
     return out;
   });
+}
+
+interface ScopeServices {
+  readonly services: readonly ServiceRecord[];
+  readonly byHostname: ReadonlyMap<string, ServiceRecord>;
+}
+
+function onePerHost(scopes: readonly Egress[]): ScopeServices {
+  const services: ServiceRecord[] = [];
+  const byHostname = new Map<string, ServiceRecord>();
+  for (const { scope, routed } of scopes) {
+    for (const service of [...scope.services, ...routed]) addService(services, byHostname, service);
+  }
+  return { services, byHostname };
+}
+
+const ofLists = new WeakMap<readonly ServiceRecord[], ScopeServices>();
+
+/** Of one list, which is another one only when services change: worked out once. */
+function onePerHostOf(list: readonly ServiceRecord[]): ScopeServices {
+  let known = ofLists.get(list);
+  if (!known) {
+    const services: ServiceRecord[] = [];
+    const byHostname = new Map<string, ServiceRecord>();
+    for (const service of list) addService(services, byHostname, service);
+    known = { services, byHostname };
+    ofLists.set(list, known);
+  }
+  return known;
 }
 
 /** Takes a service in; of several for one host, those of one namespace add their ports to the first. */

@@ -6,7 +6,6 @@ import { isAutoDetected, isHttp } from "../../../shared/model/service.ts";
 import { subsetKey } from "../../../shared/names/cluster-name.ts";
 import { MESH_GATEWAY } from "../../../shared/names/gateway.ts";
 import { compareSpecificity, isSubsetOf, isWildcard } from "../../../shared/names/hostname.ts";
-import type { PushContext } from "../../context/push-context.ts";
 import { Fragments } from "../../encode/fragments.ts";
 import { defaultOutboundRoute } from "../../routing/default-routes.ts";
 import { hashPoliciesOf } from "../../routing/hash-policy.ts";
@@ -39,9 +38,21 @@ export interface PortRoutes {
   readonly list: readonly HostRoutes[];
 }
 
-/** Lists for clients of some kind that a worker keeps: there may be many kinds. */
-const MAX_PERSONAL = 16;
-const personal = new WeakMap<PushContext, LRUCache<string, readonly HostRoutes[]>>();
+/** A list with what it was made of. */
+interface MadeRoutes {
+  /** What all of it was made of, beside VirtualServices. */
+  readonly base: readonly unknown[];
+  readonly virtualServices: readonly VirtualService[];
+  readonly byVirtualService: ReadonlyMap<VirtualService, readonly HostRoutes[]>;
+  readonly routed: readonly HostRoutes[];
+  /** Of services that no VirtualService has. */
+  readonly defaults: readonly HostRoutes[];
+  readonly list: readonly HostRoutes[];
+}
+
+/** Ports, and clients of whom VirtualServices want to know something, whose last list a worker keeps. */
+const MAX_LISTS = 64;
+const made = new LRUCache<string, MadeRoutes>({ max: MAX_LISTS });
 
 /** Everything that may be reached at a port: one list for all that see the same, and of whom VirtualServices want to know the same. */
 export function hostRoutesAt(port: number, input: GenerateInput, scope: ProxyScope, egress: EgressScope): PortRoutes {
@@ -50,29 +61,62 @@ export function hostRoutesAt(port: number, input: GenerateInput, scope: ProxySco
   const asking = ctx.derive(`routes-ask/${at}`, SCOPE_DEPENDENCIES, () => egress.virtualServices.filter(asksForClient));
   const client = canonicalJson([...new Set(asking.map((vs) => clientTraits(vs, view)))]);
   const key = `host-routes/${at}|${port}|${view.generator}|${client}`;
-  const make = (): HostRoutes[] => newHostRoutes(port, input, scope, egress);
-  if (asking.length === 0) return { key, list: ctx.derive(key, SCOPE_DEPENDENCIES, make) };
-  let lists = personal.get(ctx);
-  if (!lists) {
-    lists = new LRUCache({ max: MAX_PERSONAL });
-    personal.set(ctx, lists);
-  }
-  let list = lists.get(key);
-  if (!list) {
-    list = make();
-    lists.set(key, list);
-  }
-  return { key, list };
+  const make = (): readonly HostRoutes[] => listAt(key, port, input, scope, egress);
+  // There may be many kinds of clients: their lists aren't kept for each version.
+  return { key, list: asking.length === 0 ? ctx.derive(key, SCOPE_DEPENDENCIES, make) : make() };
 }
 
-function newHostRoutes(port: number, input: GenerateInput, scope: ProxyScope, egress: EgressScope): HostRoutes[] {
+/** The list of a key; of the last one, what no change of a VirtualService touched. */
+function listAt(
+  key: string,
+  port: number,
+  input: GenerateInput,
+  scope: ProxyScope,
+  egress: EgressScope,
+): readonly HostRoutes[] {
+  const { ctx } = input;
+  const { virtualServices } = egress;
+  const base = [ctx.mesh, egress.services, ctx.stamp("services"), ctx.stamp("DestinationRule")];
+  const known = made.get(key);
+  const before = known && sameItems(known.base, base) ? known : undefined;
+  if (before?.virtualServices === virtualServices) return before.list;
   const { byHost, sorted } = servicesAt(port, egress);
-  const out = [...virtualServiceRoutes(port, sorted, byHost, input, scope, egress)];
-  const routed = new Set(out.flatMap((r) => r.services.map((s) => s.hostname)));
-  for (const service of sorted) {
-    if (!routed.has(service.hostname)) out.push(...defaultRoutes(port, service, input, scope));
+  const wildcards = mostSpecificHosts(virtualServices, sorted);
+  const byVirtualService = new Map<VirtualService, readonly HostRoutes[]>();
+  for (const vs of virtualServices) {
+    // What one has for a wildcard depends on the hosts of all others.
+    const same = wildcards ? undefined : before?.byVirtualService.get(vs);
+    byVirtualService.set(vs, same ?? virtualServiceRoutes(vs, port, sorted, byHost, wildcards, input, scope));
   }
-  return out;
+  const routed = [...byVirtualService.values()].flat();
+  const sameRouted =
+    before?.routed.length === routed.length && routed.every((routes, i) => sameHosts(routes, before.routed[i]!));
+  const defaults = sameRouted ? before.defaults : unrouted(routed, port, sorted, input, scope);
+  const list = [...routed, ...defaults];
+  made.set(key, { base, virtualServices, byVirtualService, routed, defaults, list });
+  return list;
+}
+
+/** True for routes of the same hosts at the same port. */
+export function sameHosts(a: HostRoutes, b: HostRoutes): boolean {
+  return a === b || (a.port === b.port && sameItems(a.services, b.services) && sameItems(a.hosts, b.hosts));
+}
+
+function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+function unrouted(
+  routed: readonly HostRoutes[],
+  port: number,
+  sorted: readonly ServiceRecord[],
+  input: GenerateInput,
+  scope: ProxyScope,
+): HostRoutes[] {
+  const names = new Set(routed.flatMap((r) => r.services.map((s) => s.hostname)));
+  return sorted.flatMap((service) => (names.has(service.hostname) ? [] : defaultRoutes(port, service, input, scope)));
 }
 
 interface ServicesAtPort {
@@ -109,54 +153,52 @@ function httpPorts(service: ServiceRecord, port: number): number[] {
     .map((p) => p.port);
 }
 
-function* virtualServiceRoutes(
+function virtualServiceRoutes(
+  vs: VirtualService,
   port: number,
   sorted: readonly ServiceRecord[],
   services: PortServices,
+  wildcards: ReadonlyMap<string, string> | undefined,
   input: GenerateInput,
   scope: ProxyScope,
-  egress: EgressScope,
-): Iterable<HostRoutes> {
-  const bestHost = mostSpecificHosts(egress.virtualServices, sorted);
-  for (const vs of egress.virtualServices) {
-    if (!vs.spec.http?.length) continue;
-    const own: ServiceRecord[] = [];
-    const hosts: string[] = [];
-    for (const host of vs.hosts) {
-      if (isWildcard(host)) {
-        const matching = sorted.filter((s) => isSubsetOf(s.hostname, host));
-        own.push(...matching.filter((s) => bestHost.get(s.hostname) === host));
-        if (matching.length === 0) hosts.push(host);
-      } else {
-        const service = services.get(host);
-        if (service) own.push(service);
-        else hosts.push(host);
-      }
+): readonly HostRoutes[] {
+  if (!vs.spec.http?.length) return [];
+  const own: ServiceRecord[] = [];
+  const hosts: string[] = [];
+  for (const host of vs.hosts) {
+    if (isWildcard(host)) {
+      const matching = sorted.filter((s) => isSubsetOf(s.hostname, host));
+      own.push(...matching.filter((s) => wildcards?.get(s.hostname) === host));
+      if (matching.length === 0) hosts.push(host);
+    } else {
+      const service = services.get(host);
+      if (service) own.push(service);
+      else hosts.push(host);
     }
-    const byPort = new Map<number, ServiceRecord[]>();
-    for (const service of own) {
-      for (const p of httpPorts(service, port)) {
-        const list = byPort.get(p);
-        if (list) list.push(service);
-        else byPort.set(p, [service]);
-      }
-    }
-    // Hosts that nobody serves are taken to be on port 80.
-    if (byPort.size === 0 && port === 80 && hosts.length > 0) byPort.set(80, []);
-    if (byPort.size === 0) continue;
-    const routes = routesOf(vs, port, services, input, scope);
-    if (routes.length === 0) continue;
-    for (const [servicePort, list] of byPort) yield { port: servicePort, services: list, hosts, routes };
   }
+  const byPort = new Map<number, ServiceRecord[]>();
+  for (const service of own) {
+    for (const p of httpPorts(service, port)) {
+      const list = byPort.get(p);
+      if (list) list.push(service);
+      else byPort.set(p, [service]);
+    }
+  }
+  // Hosts that nobody serves are taken to be on port 80.
+  if (byPort.size === 0 && port === 80 && hosts.length > 0) byPort.set(80, []);
+  if (byPort.size === 0) return [];
+  const routes = routesOf(vs, port, services, input, scope);
+  if (routes.length === 0) return [];
+  return [...byPort].map(([servicePort, list]) => ({ port: servicePort, services: list, hosts, routes }));
 }
 
-/** For each service, the most specific host of any VirtualService that covers it; empty when all hosts are exact. */
+/** For each service, the most specific host of any VirtualService that covers it; undefined when all hosts are exact. */
 function mostSpecificHosts(
   virtualServices: readonly VirtualService[],
   services: readonly ServiceRecord[],
-): Map<string, string> {
+): ReadonlyMap<string, string> | undefined {
+  if (!virtualServices.some((vs) => vs.hosts.some(isWildcard))) return undefined;
   const out = new Map<string, string>();
-  if (!virtualServices.some((vs) => vs.hosts.some(isWildcard))) return out;
   const hosts = [...new Set(virtualServices.flatMap((vs) => vs.hosts))].sort(compareSpecificity);
   const wildcards = hosts.filter(isWildcard);
   const exact = new Set(hosts);

@@ -4,7 +4,7 @@ import { LRUCache } from "lru-cache";
 import type { MeshSettings } from "../../../shared/model/mesh.ts";
 import type { HostSlice } from "../../../shared/names/host-slice.ts";
 import { routeSliceOf } from "../../../shared/names/route-slice.ts";
-import type { HostRoutes } from "./host-routes.ts";
+import { type HostRoutes, sameHosts } from "./host-routes.ts";
 import type { NamedHost, NamedHosts } from "./named-hosts.ts";
 
 /** The virtual hosts at one port, in order, as proxies of all namespaces that see the same have them. */
@@ -63,16 +63,6 @@ function following(before: RouteHosts, sources: readonly HostRoutes[]): RouteHos
     bytes[i] = undefined;
   }
   return { ...before, sources, hosts, bytes };
-}
-
-function sameHosts(a: HostRoutes, b: HostRoutes): boolean {
-  return a === b || (a.port === b.port && sameItems(a.services, b.services) && sameItems(a.hosts, b.hosts));
-}
-
-function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 /** The places of the hosts of a slice, for proxies whose search domain has `common` in common with others: one for each list. */
