@@ -148,6 +148,7 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
     cache,
     backend: pool,
     versions: planner,
+    hash: h64ToString,
     onWarnings: warnOnce(logging("model")),
   });
   const ledger = new PushLedger();

@@ -10,7 +10,7 @@ import { parseYaml, splitDocuments } from "../../src/main/config/yaml-documents.
 import { buildView, type PlannedView } from "../../src/main/push/proxy-view.ts";
 import { RelevanceIndex } from "../../src/main/push/relevance.ts";
 import { completeHandle, SnapshotBuilder } from "../../src/main/push/snapshot-builder.ts";
-import { facetsOf } from "../../src/main/push/view-facets.ts";
+import { facetsOf, type MadeFacet, routeSlicesOf } from "../../src/main/push/view-facets.ts";
 import { Registry } from "../../src/main/registry/registry.ts";
 import { convertDocument } from "../../src/main/sources/convert/convert-document.ts";
 import { identityOf } from "../../src/main/streams/proxy-identity.ts";
@@ -168,19 +168,35 @@ export class WorkerMesh {
     return generateFor(this.context(), this.view(spec), type, names).resources;
   }
 
-  /** What one proxy gets by way of the facets of its view, as the main thread asks for it. */
+  /** What one proxy gets by way of the facets of its view, as the main thread asks for it; route configurations slice by slice. */
   generateByFacets(spec: ProxySpec, type: XdsType, names: readonly string[] | null): Resources {
-    const ctx = this.context();
+    const planned = this.view(spec);
     const out = new Map<string, Uint8Array>();
-    for (const { ref, part, slice } of facetsOf(this.view(spec), type, this.relevance.current(), hashText)) {
-      const view = JSON.parse(ref.json) as ProxyView;
-      const planned = { id: ref.id, view: ref.plain ? { ...view, sightNamespace: "" } : view };
-      for (const [name, bytes] of generateFor(ctx, planned, type, names, part, slice).resources) {
-        assert.ok(!out.has(name), `${type} ${name} stands in two parts`);
-        out.set(name, bytes);
+    const add = (name: string, bytes: Uint8Array): void => {
+      assert.ok(!out.has(name), `${type} ${name} stands in two parts`);
+      out.set(name, bytes);
+    };
+    const whole: string[] = [];
+    for (const name of names ?? []) {
+      const slices = type === "RDS" ? routeSlicesOf(planned, name, this.relevance.current(), hashText) : undefined;
+      if (!slices) {
+        whole.push(name);
+        continue;
       }
+      const pieces = slices.flatMap((slice) => [...this.generateFacet(slice, type, [name]).values()]);
+      add(name, Buffer.concat(pieces));
+    }
+    if (names && whole.length === 0) return out;
+    for (const facet of facetsOf(planned, type, this.relevance.current(), hashText)) {
+      for (const [name, bytes] of this.generateFacet(facet, type, names && whole)) add(name, bytes);
     }
     return out;
+  }
+
+  private generateFacet({ ref, part, slice }: MadeFacet, type: XdsType, names: readonly string[] | null): Resources {
+    const view = JSON.parse(ref.json) as ProxyView;
+    const planned = { id: ref.id, view: ref.plain ? { ...view, sightNamespace: "" } : view };
+    return generateFor(this.context(), planned, type, names, part, slice).resources;
   }
 }
 

@@ -14,9 +14,11 @@ import type { RuleIndex, RuleObject } from "./rule-index.ts";
 export interface NamespaceClasses {
   /** True when proxies in the namespace see what everybody sees, and nothing else. */
   isPlain(namespace: string): boolean;
+  /** True when no HTTP route is for clients in the namespace. */
+  isUnnamed(namespace: string): boolean;
+  /** True when a Sidecar may say that proxies in the namespace see some services only. */
+  isLimited(namespace: string): boolean;
 }
-
-const NOBODY_PLAIN: NamespaceClasses = { isPlain: () => false };
 
 /** Keeps the classes, object by object, so that a change costs work for its own objects only. */
 export class NamespaceClassIndex {
@@ -24,7 +26,9 @@ export class NamespaceClassIndex {
   private readonly restricted = new Set<string>();
   /** Namespaces by the objects that only count there: Sidecars, and rules for other namespaces' services. */
   private readonly special = new Map<string, string>();
-  private known: NamespaceClasses = NOBODY_PLAIN;
+  /** Namespaces that HTTP routes are for, by VirtualService. */
+  private readonly named = new Map<string, readonly string[]>();
+  private known: NamespaceClasses = { isPlain: () => false, isUnnamed: () => false, isLimited: () => true };
   private fingerprint = "";
 
   current(): NamespaceClasses {
@@ -39,6 +43,7 @@ export class NamespaceClassIndex {
     } else {
       this.restricted.clear();
       this.special.clear();
+      this.named.clear();
       for (const service of registry.services.all()) this.takeService(registry, rules, service);
       for (const kind of ["Sidecar", "DestinationRule", "VirtualService", "TrafficExtension"] as const) {
         for (const object of registry.objects.all<ConfigObject & MeshObject>(kind)) {
@@ -58,10 +63,16 @@ export class NamespaceClassIndex {
         isRestricted,
       ) ||
       [...this.special].some(([id, namespace]) => namespace === rootNamespace && id.startsWith("Sidecar/"));
-    const fingerprint = closed ? "closed" : [...special].sort().join();
+    const named = new Set([...this.named.values()].flat());
+    const limited = new Set([...this.special].filter(([id]) => id.startsWith("Sidecar/")).map(([, own]) => own));
+    const fingerprint = [closed ? ["closed"] : special, named, limited].map((set) => [...set].sort().join()).join("|");
     if (fingerprint === this.fingerprint) return;
     this.fingerprint = fingerprint;
-    this.known = closed ? NOBODY_PLAIN : { isPlain: (namespace) => !special.has(namespace) };
+    this.known = {
+      isPlain: (namespace) => !closed && !special.has(namespace),
+      isUnnamed: (namespace) => !named.has(namespace),
+      isLimited: (namespace) => limited.has(namespace) || limited.has(rootNamespace),
+    };
   }
 
   private takeService(registry: Registry, rules: RuleIndex, key: ServiceKey): void {
@@ -109,6 +120,9 @@ export class NamespaceClassIndex {
           key.name,
         );
         this.mark(id, vs !== undefined && (isRestricted(vs.spec.exportTo) || asksForNamespaces(vs.spec)));
+        const named = vs ? namedNamespaces(vs.spec) : [];
+        if (named.length > 0) this.named.set(id, named);
+        else this.named.delete(id);
         break;
       }
       default:
@@ -137,6 +151,13 @@ export class NamespaceClassIndex {
 /** True when TCP or TLS routes are only for clients of some namespaces. */
 function asksForNamespaces(spec: Networking_VirtualService): boolean {
   return [...(spec.tcp ?? []), ...(spec.tls ?? [])].some((route) => route.match?.some((m) => m.sourceNamespace));
+}
+
+/** Namespaces for whose clients some HTTP routes are. */
+function namedNamespaces(spec: Networking_VirtualService): string[] {
+  return (spec.http ?? []).flatMap(({ match = [] }) =>
+    match.flatMap(({ sourceNamespace }) => (sourceNamespace ? [sourceNamespace] : [])),
+  );
 }
 
 /** True for a list that leaves out some namespaces. An empty one means the mesh's default. */

@@ -5,6 +5,7 @@ import type { TypePart } from "../../shared/model/resource.ts";
 import type { ProxyView } from "../../shared/model/view.ts";
 import { type HostSlice, sliceOf } from "../../shared/names/host-slice.ts";
 import { hostsMatch } from "../../shared/names/hostname.ts";
+import { commonDomain, routeSliceOf } from "../../shared/names/route-slice.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 
 /** A part of a type, for the proxies that are alike in what it depends on. */
@@ -23,12 +24,14 @@ const NEVER_SHARED: ReadonlySet<string> = new Set<IstioKind>([
 /** Says of each part whether the change can touch it. */
 export function partsTouched(change: RegistryChange): (part: ProxyPart) => boolean {
   const hosts = hostsTouched(change);
+  const routed = routedHosts(change);
   const sharedListeners =
     change.services.size > 0 || [...change.configs.values()].some((c) => !NEVER_SHARED.has(c.kind));
   return ({ type, part, slice, proxy }) => {
     if (type === "CDS" && part === "own") return servesOne(proxy, hosts);
     if (type === "CDS" && slice) return inSlice(slice, hosts);
     if (type === "LDS" && part === "shared") return sharedListeners;
+    if (type === "RDS" && slice) return inRouteSlice(slice, proxy.dnsDomain, routed);
     return true;
   };
 }
@@ -63,5 +66,26 @@ function servesOne({ serviceTargets }: ProxyView, hosts: Hosts): boolean {
 function inSlice({ index, of }: HostSlice, hosts: Hosts): boolean {
   if (hosts === "all" || hosts.wildcards.length > 0) return true;
   for (const host of hosts.exact) if (sliceOf(host, of) === index) return true;
+  return false;
+}
+
+/** Hosts whose routes a change can touch: what VirtualServices say of them, and nothing else, is about their hosts alone. */
+function routedHosts(change: RegistryChange): Hosts {
+  const exact = new Set<string>();
+  if (change.services.size > 0) return "all";
+  for (const { kind, hosts } of change.configs.values()) {
+    if (kind !== "VirtualService" || !hosts) return "all";
+    for (const host of hosts) {
+      if (host.startsWith("*")) return "all";
+      exact.add(host);
+    }
+  }
+  return { exact, wildcards: [] };
+}
+
+function inRouteSlice({ index, of }: HostSlice, searchDomain: string, hosts: Hosts): boolean {
+  if (hosts === "all") return true;
+  const common = commonDomain(searchDomain);
+  for (const host of hosts.exact) if (routeSliceOf(host, common, of) === index) return true;
   return false;
 }

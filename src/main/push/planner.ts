@@ -25,10 +25,10 @@ import { ALL_TYPES, SERVICE_TYPES, typesOfKind } from "./dependencies.ts";
 import { partsTouched } from "./parts.ts";
 import { PassingGateways } from "./passing-gateways.ts";
 import { buildView, type Hash, type PlannedView } from "./proxy-view.ts";
+import type { AffectedVersions, ViewFacet } from "./questions.ts";
 import { RelevanceIndex } from "./relevance.ts";
-import type { AffectedVersions, ViewFacet } from "./resource-provider.ts";
 import { IngressNamespaces } from "./sidecar-ingress.ts";
-import { facetsOf, type MadeFacet, type Relevance } from "./view-facets.ts";
+import { facetsOf, type MadeFacet, type Relevance, routeSlicesOf } from "./view-facets.ts";
 
 const EVERYTHING: ViewPlan = new Map(ALL_TYPES.map((type) => [type, "all" as const]));
 
@@ -60,6 +60,8 @@ const MAX_ADDRESSES = 20_000;
 interface ViewFacets {
   readonly relevance: Relevance;
   readonly byType: Map<XdsType, readonly FacetState[]>;
+  /** Of route configurations; null for those that aren't cut. */
+  readonly slices: Map<string, readonly FacetState[] | null>;
 }
 
 /** Owns the views and what is known of their freshness. `advance` is called once for each new snapshot. */
@@ -163,6 +165,19 @@ export class MeshPlanner implements Planner, AffectedVersions {
     return this.typeFacets(ref, type) ?? [{ ref, affected: this.version }];
   }
 
+  slicesOf(ref: ProxyViewRef, type: XdsType, name: string): readonly ViewFacet[] | undefined {
+    if (type !== "RDS") return undefined;
+    const { relevance, slices } = this.knownFacets(ref);
+    let known = slices.get(name);
+    if (known === undefined) {
+      const view = this.views.get(ref.id);
+      const made = view && routeSlicesOf(view, name, relevance, this.hash);
+      known = made?.map((one) => this.facetState(type, one)) ?? null;
+      slices.set(name, known);
+    }
+    return known ?? undefined;
+  }
+
   plan(view: ProxyViewRef, request: PushRequest): ViewPlan {
     if (this.lastRequest !== request) {
       this.lastRequest = request;
@@ -214,19 +229,24 @@ export class MeshPlanner implements Planner, AffectedVersions {
 
   /** The facets of a view for a type, or undefined for a view that isn't known any more. */
   private typeFacets(ref: ProxyViewRef, type: XdsType): readonly FacetState[] | undefined {
-    const relevance = this.relevance.current();
-    let known = this.viewFacets.get(ref);
-    if (known?.relevance !== relevance) {
-      known = { relevance, byType: new Map() };
-      this.viewFacets.set(ref, known);
-    }
+    const known = this.knownFacets(ref);
     let out = known.byType.get(type);
     if (out) return out;
     const view = this.views.get(ref.id);
     if (!view) return undefined;
-    out = facetsOf(view, type, relevance, this.hash).map((made) => this.facetState(type, made));
+    out = facetsOf(view, type, known.relevance, this.hash).map((made) => this.facetState(type, made));
     known.byType.set(type, out);
     return out;
+  }
+
+  private knownFacets(ref: ProxyViewRef): ViewFacets {
+    const relevance = this.relevance.current();
+    let known = this.viewFacets.get(ref);
+    if (known?.relevance !== relevance) {
+      known = { relevance, byType: new Map(), slices: new Map() };
+      this.viewFacets.set(ref, known);
+    }
+    return known;
   }
 
   private facetState(type: XdsType, made: MadeFacet): FacetState {

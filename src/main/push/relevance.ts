@@ -21,6 +21,7 @@ import { sliceCount } from "../../shared/names/host-slice.ts";
 import type { Registry } from "../registry/registry.ts";
 import { NamespaceClassIndex } from "./namespace-classes.ts";
 import { PatchIndex } from "./patch-selection.ts";
+import { PortIndex } from "./port-index.ts";
 import { RuleIndex } from "./rule-index.ts";
 import { TelemetryIndex } from "./telemetry-index.ts";
 import type { Relevance } from "./view-facets.ts";
@@ -41,6 +42,7 @@ export class RelevanceIndex {
   private readonly telemetry = new TelemetryIndex();
   private readonly patches = new PatchIndex();
   private readonly slices: (hosts: number) => number;
+  private readonly ports: PortIndex;
   private known: Relevance = {
     labels: new Set(),
     clusterLocality: false,
@@ -48,11 +50,13 @@ export class RelevanceIndex {
     telemetry: this.telemetry.current(),
     patches: this.patches.current(),
     clusterSlices: 1,
+    routeSlices: new Map(),
   };
 
-  /** `slices`: into how many pieces the clusters of so many services are cut. */
+  /** `slices`: into how many pieces the clusters or routes of so many services are cut. */
   constructor(slices: (hosts: number) => number = sliceCount) {
     this.slices = slices;
+    this.ports = new PortIndex(slices);
   }
 
   /** What counts now; another object when it is something else. */
@@ -64,6 +68,7 @@ export class RelevanceIndex {
   update(registry: Registry, change: RegistryChange | undefined): void {
     this.rules.update(registry, change);
     this.patches.update(registry, change);
+    this.ports.update(registry, change);
     if (!change) {
       this.byObject.clear();
       this.counts.clear();
@@ -95,15 +100,17 @@ export class RelevanceIndex {
     const telemetry = this.telemetry.current();
     const patches = this.patches.current();
     const clusterSlices = endpointsOnly ? before.clusterSlices : this.slices(registry.services.count);
+    const routeSlices = this.ports.current();
     const same =
       clusterSlices === before.clusterSlices &&
+      routeSlices === before.routeSlices &&
       clusterLocality === before.clusterLocality &&
       namespaces === before.namespaces &&
       telemetry === before.telemetry &&
       patches === before.patches &&
       (labels === before.labels ||
         (labels.size === before.labels.size && [...labels].every((label) => before.labels.has(label))));
-    if (!same) this.known = { labels, clusterLocality, namespaces, telemetry, patches, clusterSlices };
+    if (!same) this.known = { labels, clusterLocality, namespaces, telemetry, patches, clusterSlices, routeSlices };
   }
 
   /** Notes whether a service's clusters differ by where their client is. */

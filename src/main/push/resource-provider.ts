@@ -1,38 +1,20 @@
 // Answers what the streams ask for: from the cache, from work already under way, or from the workers. Main thread.
-import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { invariant } from "../../shared/assert.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
 import {
   type EncodedResource,
-  partKey,
   type ResourceSet,
   type ResourceWant,
-  type TypePart,
+  resourceSize,
 } from "../../shared/model/resource.ts";
-import { PairMemo } from "../../shared/pair-memo.ts";
 import { resourceBytes } from "../../shared/protocol/generated-bytes.ts";
 import type { Generated, GeneratedSet, GenerationWarning } from "../../shared/protocol/output.ts";
-import { WILDCARD_TYPES, type XdsType } from "../../shared/xds-types.ts";
 import type { ResourceCache } from "../cache/resource-cache.ts";
 import type { PublishedSnapshot, ResourceProvider } from "./contracts.ts";
-import { joinSets } from "./joined-set.ts";
+import type { HashText } from "./pieced-resource.ts";
+import { type AffectedVersions, type Ask, type Question, Questions } from "./questions.ts";
 import type { MeshSnapshot } from "./snapshot-builder.ts";
-
-/** Says at which push version a result was last affected: the part of a cache key that makes it stale. */
-export interface AffectedVersions {
-  /** What of a view a type depends on, one for each part of it; views with equal facets share what is generated. */
-  facetsOf(view: ProxyViewRef, type: XdsType): readonly ViewFacet[];
-  /** Of one resource. Versions later than a snapshot mean that the question is about the past. */
-  affectedVersion(view: ProxyViewRef, type: XdsType, name: string): number;
-}
-
-/** What of a view a type, or a part of it, depends on. */
-export interface ViewFacet extends TypePart {
-  readonly ref: ProxyViewRef;
-  /** The push version that last affected all of it. */
-  readonly affected: number;
-}
 
 /** Generates; the worker pool in production. */
 export interface GenerationBackend {
@@ -43,6 +25,7 @@ export interface ProviderOptions {
   readonly cache: ResourceCache;
   readonly backend: GenerationBackend;
   readonly versions: AffectedVersions;
+  readonly hash: HashText;
   /** Objects that a generator had to leave out. */
   readonly onWarnings?: (warnings: readonly GenerationWarning[]) => void;
 }
@@ -51,108 +34,25 @@ export interface ProviderOptions {
 const MAX_LISTS = 512;
 /** Lists of earlier versions keep their resources alive: those that were not asked for longest go first. */
 const MAX_LIST_BYTES = 256 * 1024 * 1024;
-/** Lists of names that are longer than this are known by a hash. */
-const MAX_KEY = 256;
-const NO_NAMES: readonly string[] = [];
 
 /**
  * Makes the ResourceProvider. Wildcard types are cached as a whole; types that are asked for by name are cached by
  * resource, and put together for each distinct list of names, so that equal subscriptions share one object.
  */
 export function createResourceProvider(options: ProviderOptions): ResourceProvider {
-  const { cache, backend, versions } = options;
+  const { cache, backend, versions, hash } = options;
   const underWay = new Map<string, Promise<ResourceSet>>();
   const lists = new LRUCache<string, ResourceSet>({
     max: MAX_LISTS,
     maxSize: MAX_LIST_BYTES,
-    sizeCalculation: ({ resources }) => resources.reduce((sum, { bytes }) => sum + bytes.length, 1),
+    sizeCalculation: ({ resources }) => resources.reduce((sum, resource) => sum + resourceSize(resource), 1),
   });
-  const namesKeys = new WeakMap<readonly string[], string>();
-  /** Proxies that are alike in what a type depends on ask the same question of a snapshot: it is put once. */
-  const questions = new WeakMap<PublishedSnapshot, Map<string, PairMemo<ProxyViewRef, readonly string[], Question>>>();
-
-  const ofFacets = new PairMemo<PublishedSnapshot, ViewFacet, Question>();
-
-  const versionPart = (snapshot: PublishedSnapshot, affected: number): string =>
-    affected <= snapshot.version ? String(affected) : `@${snapshot.version}`;
-
-  const namesKey = (names: readonly string[]): string => {
-    let key = namesKeys.get(names);
-    if (key === undefined) {
-      const all = [...names].sort().join(",");
-      key = all.length > MAX_KEY ? createHash("sha1").update(all).digest("base64") : all;
-      namesKeys.set(names, key);
-    }
-    return key;
-  };
+  const questions = new Questions(versions, hash);
 
   const remember = (key: string, set: ResourceSet): ResourceSet => {
     lists.set(key, set);
     return set;
   };
-
-  /** The questions whose answers together are all of a type. */
-  function wholeQuestions(snapshot: PublishedSnapshot, view: ProxyViewRef, type: XdsType): Question[] {
-    return versions
-      .facetsOf(view, type)
-      .map((facet) => ofFacets.get(snapshot, facet, () => wholeQuestion(snapshot, facet, type)));
-  }
-
-  function wholeQuestion(snapshot: PublishedSnapshot, facet: ViewFacet, type: XdsType): Question {
-    const { ref, part, slice, affected } = facet;
-    const key = `${ref.id}|${type}|${partKey(facet)}`;
-    const version = versionPart(snapshot, affected);
-    return {
-      facet: ref,
-      want: { type, names: null, ...(part ? { part } : {}), ...(slice ? { slice } : {}) },
-      id: `${version}|${key}`,
-      cached: { key, version },
-      parts: null,
-    };
-  }
-
-  /** The key of the whole answer, and the key of each resource. */
-  function question(
-    snapshot: PublishedSnapshot,
-    view: ProxyViewRef,
-    type: XdsType,
-    names: readonly string[],
-  ): Question {
-    const facet = versions.facetsOf(view, type)[0]!.ref;
-    let byType = questions.get(snapshot);
-    if (!byType) {
-      byType = new Map();
-      questions.set(snapshot, byType);
-    }
-    let ofType = byType.get(type);
-    if (!ofType) {
-      ofType = new PairMemo();
-      byType.set(type, ofType);
-    }
-    return ofType.get(facet, names, () => newQuestion(snapshot, view, facet, type, names));
-  }
-
-  function newQuestion(
-    snapshot: PublishedSnapshot,
-    view: ProxyViewRef,
-    facet: ProxyViewRef,
-    type: XdsType,
-    names: readonly string[],
-  ): Question {
-    const affectedBy = (name: string): number => versions.affectedVersion(view, type, name);
-    const newest = names.reduce((max, name) => Math.max(max, affectedBy(name)), 0);
-    return {
-      facet,
-      want: { type, names },
-      id: `${versionPart(snapshot, newest)}|${facet.id}|${type}|${namesKey(names)}`,
-      // Made when they are needed: most questions are answered by their key.
-      parts: () =>
-        names.map((name) => ({
-          key: `${facet.id}|${type}||${name}`,
-          version: versionPart(snapshot, affectedBy(name)),
-        })),
-    };
-  }
 
   /** The answer without any work, or what is missing. */
   function lookUp(q: Question): { readonly set: ResourceSet } | { readonly missing: readonly string[] | null } {
@@ -209,7 +109,9 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
       if (generated.warnings.length > 0) options.onWarnings?.(generated.warnings);
       return generated.sets;
     };
-    const pieces = todo.map(({ q, missing }) => inPieces(missing).map((names) => ({ ...q.want, names })));
+    const pieces = todo.map(({ q, missing }) =>
+      inPieces(missing ?? q.want.names).map((names) => ({ ...q.want, names })),
+    );
     // One task for all that is small, and one for each further piece of what is not.
     const [firsts, ...further] = await Promise.all([
       run(pieces.map((own) => own[0]!)),
@@ -224,18 +126,31 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
     });
   }
 
+  /** As asked, but for an answer that is remembered. */
+  const known = (ask: Ask): Ask => {
+    const set = ask.id === undefined ? undefined : lists.get(ask.id);
+    return set ? { questions: [], join: () => set } : ask;
+  };
+
+  /** One answer for each ask, out of those to all of their questions. */
+  function joined(asks: readonly Ask[], sets: readonly ResourceSet[]): ResourceSet[] {
+    let at = 0;
+    return asks.map(({ questions, join, id }) => {
+      const own = sets.slice(at, at + questions.length);
+      at += questions.length;
+      if (id === undefined) return join(own);
+      // Others may have waited for the same.
+      return lists.get(id) ?? remember(id, join(own));
+    });
+  }
+
   return {
     fetch(snapshot, view, wants) {
       const answers: (ResourceSet | Promise<ResourceSet>)[] = [];
       let waits = false;
       const todo: { q: Question; missing: readonly string[] | null; at: number }[] = [];
-      const asked = wants.map((want) => {
-        const names = want.names ?? (WILDCARD_TYPES.has(want.type) ? null : NO_NAMES);
-        return names === null
-          ? wholeQuestions(snapshot, view, want.type)
-          : [question(snapshot, view, want.type, names)];
-      });
-      const all = asked.length === 1 ? asked[0]! : asked.flat();
+      const asks = wants.map((want) => known(questions.ask(snapshot, view, want)));
+      const all = asks.length === 1 ? asks[0]!.questions : asks.flatMap((ask) => ask.questions);
       for (let at = 0; at < all.length; at++) {
         const q = all[at]!;
         const running = underWay.get(q.id);
@@ -256,42 +171,11 @@ export function createResourceProvider(options: ProviderOptions): ResourceProvid
           answers[at] = one;
         });
       }
-      if (!waits && todo.length === 0) return joined(answers as ResourceSet[], asked);
-      return Promise.all(answers).then((sets) => joined(sets, asked));
+      if (!waits && todo.length === 0) return joined(asks, answers as ResourceSet[]);
+      return Promise.all(answers).then((sets) => joined(asks, sets));
     },
   };
 }
-
-/** One set for each want, out of the answers to its questions. Slices come first, and are one set that others share. */
-function joined(sets: readonly ResourceSet[], asked: readonly (readonly Question[])[]): ResourceSet[] {
-  let at = 0;
-  return asked.map((questions) => {
-    if (questions.length === 1) return sets[at++]!;
-    const own = sets.slice(at, at + questions.length);
-    at += questions.length;
-    const slices = questions.findIndex(({ want }) => want.slice === undefined);
-    return joinSets(slices > 1 ? [joinSets(own.slice(0, slices)), ...own.slice(slices)] : own);
-  });
-}
-
-interface QuestionBase {
-  /** What of the view the type depends on: what a worker is given. */
-  readonly facet: ProxyViewRef;
-  readonly want: ResourceWant;
-  /** Of the question about one state of the mesh. */
-  readonly id: string;
-}
-
-/** Where the cache has a set, and of which push version. */
-interface CachePlace {
-  readonly key: string;
-  readonly version: string;
-}
-
-/** About a type, or a part of it, that is cached as a whole, or about names whose resources are cached one by one. */
-type Question =
-  | (QuestionBase & { readonly parts: null; readonly cached: CachePlace })
-  | (QuestionBase & { readonly parts: () => readonly CachePlace[] });
 
 /** Types that depend on the same of a view are one task. */
 function byFacet<T extends { readonly q: Question }>(todo: readonly T[]): Map<ProxyViewRef, T[]> {

@@ -6,9 +6,11 @@ import { viewId } from "../../shared/ids.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { TypePart, WantPart } from "../../shared/model/resource.ts";
 import type { IpFamilies, ProxyView, ViewMetadata } from "../../shared/model/view.ts";
+import { commonDomain, isOwnSlice } from "../../shared/names/route-slice.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import type { NamespaceClasses } from "./namespace-classes.ts";
 import type { PatchSelection } from "./patch-selection.ts";
+import type { RouteSlices } from "./port-index.ts";
 import type { Hash, PlannedView } from "./proxy-view.ts";
 import type { TelemetryReach } from "./telemetry-index.ts";
 
@@ -58,6 +60,7 @@ export interface Relevance {
   readonly patches: PatchSelection;
   /** Into how many pieces clusters are cut. */
   readonly clusterSlices: number;
+  readonly routeSlices: RouteSlices;
 }
 
 /**
@@ -91,6 +94,37 @@ export function facetsOf(planned: PlannedView, type: XdsType, relevance: Relevan
   }
 }
 
+/**
+ * The facets of the slices of a route configuration that has the routes of many hosts; undefined for one that is generated as a
+ * whole. Proxies of several namespaces share all slices but those that may have hosts of their own.
+ */
+export function routeSlicesOf(
+  { view }: PlannedView,
+  name: string,
+  relevance: Relevance,
+  hash: Hash,
+): MadeFacet[] | undefined {
+  // gRPC's clients look at what they were told to call, and proxies with a Sidecar mostly see a part of the mesh.
+  if (view.type !== "sidecar" || view.generator === "grpc" || relevance.namespaces.isLimited(view.namespace)) {
+    return undefined;
+  }
+  const of = relevance.routeSlices.get(portOf(name)) ?? 1;
+  if (of === 1) return undefined;
+  const facet = routesFacet(view, relevance);
+  // Patches are made to the configuration as a whole.
+  if (facet.patches?.length) return undefined;
+  const plain = relevance.namespaces.isPlain(view.namespace);
+  const own = seeing(made(facet, hash), plain);
+  const shared = seeing(made({ ...facet, dnsDomain: commonDomain(view.dnsDomain) }, hash), plain);
+  return cut(of, (index) => (isOwnSlice(index, view.dnsDomain, of) ? own : shared));
+}
+
+/** The port whose routes the configuration has: 0 for all of them, -1 for one host's. */
+function portOf(name: string): number {
+  if (name === "http_proxy" || name.startsWith("unix://")) return 0;
+  return /^\d+$/.test(name) ? Number(name) : -1;
+}
+
 /** What of a view a type depends on, before it has its place among the planner's. */
 export interface MadeFacet extends TypePart {
   readonly ref: ProxyViewRef;
@@ -110,10 +144,17 @@ function seeing(facet: MadeFacet, plain: boolean): MadeFacet {
   return plain ? { ...facet, ref: { ...facet.ref, plain } } : facet;
 }
 
-/** The same facet for each slice of the hosts; each with a reference of its own, so that it is a task of its own. */
+/** The same facet for each slice of the hosts. */
 function sliced(facet: MadeFacet, { clusterSlices: of }: Relevance): MadeFacet[] {
-  if (of === 1) return [facet];
-  return Array.from({ length: of }, (_, index) => ({ ...facet, ref: { ...facet.ref }, slice: { index, of } }));
+  return of === 1 ? [facet] : cut(of, () => facet);
+}
+
+/** A facet for each slice, with a reference of its own, so that it is a task of its own. */
+function cut(of: number, facetOf: (index: number) => MadeFacet): MadeFacet[] {
+  return Array.from({ length: of }, (_, index) => {
+    const facet = facetOf(index);
+    return { ...facet, ref: { ...facet.ref }, slice: { index, of } };
+  });
 }
 
 function endpointsFacet(view: ProxyView, relevance: Relevance): ProxyView {
@@ -129,6 +170,7 @@ function endpointsFacet(view: ProxyView, relevance: Relevance): ProxyView {
 function routesFacet(view: ProxyView, relevance: Relevance): ProxyView {
   return {
     ...blank(view, relevance),
+    namespace: relevance.namespaces.isUnnamed(view.namespace) ? sharedNamespace(view, relevance) : view.namespace,
     dnsDomain: view.dnsDomain,
     istioFilters: view.istioFilters,
     ipFamilies: view.ipFamilies,

@@ -3,6 +3,8 @@ import { isDeepStrictEqual } from "node:util";
 import type { Networking_DestinationRule, Networking_VirtualService } from "../../shared/gen/istio.js";
 import type { ConfigObject } from "../../shared/model/config.ts";
 import { type RulePolicy, rulePolicies } from "../../shared/model/rule-policies.ts";
+import { resolveShortName } from "../../shared/names/hostname.ts";
+import { isEmptyLabels } from "../../shared/names/labels.ts";
 import { ruleHost } from "../../shared/names/rule-host.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 
@@ -39,6 +41,33 @@ export function hostsOf(
     hosts.add(ruleHost(version as ConfigObject<Networking_DestinationRule>, domainSuffix));
   }
   return hosts;
+}
+
+/**
+ * The hosts in full of a VirtualService whose edit changes nothing but these hosts' routes. Undefined for other kinds; for a
+ * delegate, whose routes are those of its roots' hosts; and for one that may leave its hosts to others now, or did before.
+ */
+export function routedHosts(
+  before: ConfigObject,
+  after: ConfigObject,
+  domainSuffix: string,
+): ReadonlySet<string> | undefined {
+  if (after.kind !== "VirtualService") return undefined;
+  const [old, now] = [before, after].map(({ spec }) => spec as Networking_VirtualService);
+  const { hosts = [] } = now!;
+  if (hosts.length === 0 || virtualServiceEdit(old!, now!) === undefined) return undefined;
+  if (!routesAlways(old!) || !routesAlways(now!)) return undefined;
+  return new Set(hosts.map((host) => resolveShortName(host, after.meta.namespace, domainSuffix)));
+}
+
+/** True when there is a route for each client and port. */
+function routesAlways({ http = [] }: Networking_VirtualService): boolean {
+  return http.some(
+    ({ match = [], delegate }) =>
+      !delegate &&
+      (match.length === 0 ||
+        match.some((m) => !m.port && !m.gateways?.length && !m.sourceNamespace && isEmptyLabels(m.sourceLabels))),
+  );
 }
 
 /** HTTP routes stand in route configurations, TCP and TLS routes in listeners; destinations bring services into scope. */

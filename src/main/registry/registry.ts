@@ -9,7 +9,7 @@ import { labelsMatch } from "../../shared/names/labels.ts";
 import type { EnvoyFilter } from "../../shared/patches/patch-selection.ts";
 import { ChangeCollector } from "./change-collector.ts";
 import { gatewaysOf, selectorsOf } from "./config-audience.ts";
-import { hostsOf, typesOfEdit } from "./config-impact.ts";
+import { hostsOf, routedHosts, typesOfEdit } from "./config-impact.ts";
 import { impactOfFilter, isSameChoice } from "./filter-impact.ts";
 import { JoinWork } from "./join-work.ts";
 import { mayBeNetworkGateway, networkGateways, type ResolvedNames } from "./network-gateways.ts";
@@ -187,9 +187,10 @@ export class Registry {
       const selectors = selectorsOf([before, after]);
       return { ...impactOfFilter(old, now, !!edited && isSameChoice(old!, now!)), selectors };
     }
+    const { domainSuffix } = this.settings;
     return {
       types: edited ? typesOfEdit(before, after) : undefined,
-      hosts: hostsOf([before, after], this.settings.domainSuffix),
+      hosts: (edited && routedHosts(before, after, domainSuffix)) || hostsOf([before, after], domainSuffix),
       selectors: selectorsOf([before, after]),
       gateways: gatewaysOf([before, after]),
     };

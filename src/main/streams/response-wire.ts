@@ -1,6 +1,6 @@
 // Encodes discovery responses: resources once for all streams, and a small header for each stream. Main thread, pure.
 import protobuf from "protobufjs/minimal.js";
-import type { EncodedResource } from "../../shared/model/resource.ts";
+import { type EncodedResource, resourceSize } from "../../shared/model/resource.ts";
 import { TYPE_URL, type XdsType } from "../../shared/xds-types.ts";
 
 /** Length-delimited fields, by number: DiscoveryResponse and DeltaDiscoveryResponse agree on all but the last. */
@@ -35,11 +35,11 @@ export type Body = readonly Uint8Array[];
 export function encodeSotwResources(type: XdsType, resources: readonly EncodedResource[]): Body {
   const typeUrl = Buffer.from(TYPE_URL[type]);
   const out = new PieceSink(
-    resources.reduce((sum, r) => sum + anySize(typeUrl.length, r.bytes.length) + 6 - notCopied(r.bytes), 0),
+    resources.reduce((sum, r) => sum + anySize(typeUrl.length, resourceSize(r)) + 6 - notCopied(r), 0),
   );
   for (const resource of resources) {
-    out.tag(RESOURCES, anySize(typeUrl.length, resource.bytes.length));
-    out.any(typeUrl, resource.bytes);
+    out.tag(RESOURCES, anySize(typeUrl.length, resourceSize(resource)));
+    out.any(typeUrl, resource);
   }
   return out.finish();
 }
@@ -50,16 +50,16 @@ export function encodeDeltaResources(type: XdsType, resources: readonly EncodedR
   const parts = resources.map((resource) => {
     const name = Buffer.from(resource.name);
     const version = Buffer.from(resource.hash, "latin1");
-    const any = anySize(typeUrl.length, resource.bytes.length);
+    const any = anySize(typeUrl.length, resourceSize(resource));
     const size = fieldSize(version.length) + fieldSize(any) + fieldSize(name.length);
     return { resource, name, version, any, size };
   });
-  const out = new PieceSink(parts.reduce((sum, p) => sum + fieldSize(p.size) - notCopied(p.resource.bytes), 0));
+  const out = new PieceSink(parts.reduce((sum, p) => sum + fieldSize(p.size) - notCopied(p.resource), 0));
   for (const { resource, name, version, any, size } of parts) {
     out.tag(RESOURCES, size);
     out.field(RESOURCE_VERSION, version);
     out.tag(RESOURCE_ANY, any);
-    out.any(typeUrl, resource.bytes);
+    out.any(typeUrl, resource);
     out.field(RESOURCE_NAME, name);
   }
   return out.finish();
@@ -155,8 +155,10 @@ function anySize(typeUrl: number, value: number): number {
 /** Resources from here on are pieces of their own, and not copied. */
 const OWN_PIECE_BYTES = 64 * 1024;
 
-function notCopied(bytes: Uint8Array): number {
-  return bytes.length >= OWN_PIECE_BYTES ? bytes.length : 0;
+/** Of what is in pieces already, nothing is copied. */
+function notCopied(resource: EncodedResource): number {
+  const size = resourceSize(resource);
+  return resource.pieces || size >= OWN_PIECE_BYTES ? size : 0;
 }
 
 /** Writes into a buffer; what is large comes between parts of it, as it is. */
@@ -187,15 +189,16 @@ class PieceSink {
     this.at += bytes.length;
   }
 
-  any(typeUrl: Uint8Array, value: Uint8Array): void {
+  any(typeUrl: Uint8Array, resource: EncodedResource): void {
     this.field(ANY_TYPE, typeUrl);
-    if (notCopied(value) === 0) {
-      this.field(ANY_VALUE, value);
+    const own = notCopied(resource);
+    if (own === 0) {
+      this.field(ANY_VALUE, resource.bytes);
       return;
     }
-    this.tag(ANY_VALUE, value.length);
+    this.tag(ANY_VALUE, own);
     this.cut();
-    this.pieces.push(value);
+    this.pieces.push(...(resource.pieces ?? [resource.bytes]));
   }
 
   finish(): Body {

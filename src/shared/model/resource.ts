@@ -6,8 +6,16 @@ import type { XdsType } from "../xds-types.ts";
 export interface EncodedResource {
   readonly name: string;
   readonly hash: string;
-  /** The serialized message, without the Any around it. */
+  /** The serialized message, without the Any around it. Of one with pieces, put together for whoever looks at it. */
   readonly bytes: Uint8Array;
+  /** What the bytes consist of, where they are not in one place. */
+  readonly pieces?: readonly Uint8Array[];
+}
+
+/** The length of a resource's bytes. */
+export function resourceSize(resource: EncodedResource): number {
+  const { pieces } = resource;
+  return pieces ? pieces.reduce((sum, piece) => sum + piece.length, 0) : resource.bytes.length;
 }
 
 /** Resources of one type for one view: all of them for a wildcard, or those asked for by name that exist. */
@@ -33,7 +41,7 @@ export interface TypePart {
 
 /** Tells the parts of a type apart; "" for all of it. */
 export function partKey({ part, slice }: TypePart): string {
-  return slice ? `${part}/${slice.index}/${slice.of}` : (part ?? "");
+  return slice ? `${part ?? ""}/${slice.index}/${slice.of}` : (part ?? "");
 }
 
 /** What is asked of generation: a whole type (`names` null) or some names of it. */

@@ -19,7 +19,8 @@ export function routeSliceOf(hostname: string, common: string, of: number): numb
   const groups = Math.min(of, MAX_GROUPS);
   const label = labelBefore(hostname, common);
   if (label === "") return textHash(hostname) % of;
-  return groupOf(label, groups) + groups * (textHash(hostname) % (of / groups));
+  // Other bits than the label's: low ones follow those of the text that both have.
+  return groupOf(label, groups) + groups * ((textHash(hostname) >>> 16) % (of / groups));
 }
 
 /** True for slices that may have hosts for which the search domain says more than what it has in common with others. */

@@ -107,6 +107,7 @@ class Pipeline {
       cache: new ResourceCache({ maxEntries: 10_000, maxBytes: 1e8 }),
       backend: pool,
       versions: this.planner,
+      hash,
     });
   }
 

@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MeshPlanner } from "../../../src/main/push/planner.ts";
+import type { ViewFacet } from "../../../src/main/push/questions.ts";
 import type { Registry } from "../../../src/main/registry/registry.ts";
 import { identityOf } from "../../../src/main/streams/proxy-identity.ts";
 import type { ConfigObject } from "../../../src/shared/model/config.ts";
 import type { ProxyIdentity } from "../../../src/shared/model/proxy.ts";
 import type { RegistryChange } from "../../../src/shared/model/push-request.ts";
+import { routeSliceOf } from "../../../src/shared/names/route-slice.ts";
 import { envoyNode } from "../../support/envoy-node.ts";
 import { config, meta, serviceEntry, testRegistry } from "../../support/registry.ts";
 
@@ -43,10 +45,10 @@ interface Planned {
   version: number;
 }
 
-function started(more: readonly ConfigObject[] = []): Planned {
+function started(more: readonly ConfigObject[] = [], slices?: (hosts: number) => number): Planned {
   const registry = testRegistry();
   registry.apply({ upserts: [...BASE, ...more], deletes: [] });
-  const planner = new MeshPlanner(registry, (text) => text);
+  const planner = new MeshPlanner(registry, (text) => text, slices);
   planner.advance(1, undefined);
   return { registry, planner, version: 1 };
 }
@@ -258,4 +260,56 @@ test("what a policy for one workload regenerates is that workload's listeners", 
     [sharedBefore, otherBefore],
   ]);
   assert.equal(ownBefore < on.version, true);
+});
+
+test("an edit of routes regenerates the slices of its hosts; namespaces share all slices but their own", () => {
+  const host = "one.default.svc.cluster.local";
+  const routes = (value: string, more: object = {}): ConfigObject =>
+    config("VirtualService", "v", {
+      hosts: [host],
+      http: [{ headers: { request: { set: { value } } }, route: [{ destination: { host } }], ...more }],
+    });
+  const on = started([routes("1")], () => 16);
+  const slicesOf = (name: string): readonly ViewFacet[] =>
+    on.planner.slicesOf(on.planner.viewOf(PROXIES[name]!), "RDS", "80")!;
+  const step = (object: ConfigObject): number[] => {
+    on.planner.advance(++on.version, on.registry.apply({ upserts: [object], deletes: [] }));
+    return slicesOf("a").flatMap(({ affected, slice }) => (affected === on.version ? [slice!.index] : []));
+  };
+  const inDefault = routeSliceOf(host, ".svc.cluster.local", 16);
+  const inOther = routeSliceOf("x.other.svc.cluster.local", ".svc.cluster.local", 16);
+
+  const ids = (name: string): string[] => slicesOf(name).map(({ ref }) => ref.id);
+  const differing = ids("a").flatMap((id, index) => (id === ids("other")[index] ? [] : [index]));
+  assert.deepEqual(differing.sort(), [inDefault, inOther].sort(), "a slice of its own for each namespace");
+  assert.deepEqual(ids("b"), ids("a"));
+
+  assert.deepEqual(step(routes("2")), [inDefault]);
+  assert.equal(
+    step(routes("3", { match: [{ sourceLabels: { app: "a" } }] })).length,
+    16,
+    "the host may be another one's now",
+  );
+  assert.equal(step(config("DestinationRule", "r", { host })).length, 16, "any route may lead there");
+  assert.equal(step(serviceEntry("one", ["10.0.0.3"])).length, 0);
+  assert.equal(step(serviceEntry("two", ["10.0.0.4"])).length, 16, "it may have a name that others had");
+});
+
+test("route configurations of gateways, gRPC's clients, few services and those behind a Sidecar aren't cut", () => {
+  const slices = (on: Planned, identity: ProxyIdentity, name: string): number | undefined =>
+    on.planner.slicesOf(on.planner.viewOf(identity), "RDS", name)?.length;
+  const on = started([], (hosts) => (hosts > 0 ? 4 : 1));
+  const sidecar = PROXIES.a!;
+  const grpc = { ...sidecar, generator: "grpc" } as ProxyIdentity;
+  assert.deepEqual(
+    ["80", "81", "one.example.com:80", "http_proxy", "unix:///socket"].map((name) => slices(on, sidecar, name)),
+    [4, undefined, undefined, 4, 4],
+  );
+  assert.equal(slices(on, PROXIES.gateway!, "80"), undefined);
+  assert.equal(slices(on, grpc, "80"), undefined);
+  assert.equal(on.planner.slicesOf(on.planner.viewOf(sidecar), "EDS", "80"), undefined);
+  const limited = started([config("Sidecar", "s", { egress: [{ hosts: ["./*"] }] })], () => 4);
+  assert.deepEqual([slices(limited, sidecar, "80"), slices(limited, PROXIES.other!, "80")], [undefined, 4]);
+  const patched = started([filter([patch("VIRTUAL_HOST")])], () => 4);
+  assert.deepEqual([slices(patched, sidecar, "80"), slices(patched, PROXIES.other!, "80")], [undefined, 4]);
 });

@@ -14,10 +14,17 @@ const at = (version: number) => ({ version: pushVersion(version) });
 function setUp() {
   const asked: string[] = [];
   const versions = new Map<string, number>();
+  /** The versions that last affected the slices of a resource. */
+  const slices = new Map<string, number[]>();
   let fails = false;
   const provider = createResourceProvider({
     cache: new ResourceCache({ maxEntries: 1000, maxBytes: 1e6 }),
+    hash: (text) => `hash of ${text}`,
     versions: {
+      slicesOf: (ref, _type, name) =>
+        slices
+          .get(name)
+          ?.map((affected, index, all) => ({ ref: { ...ref }, affected, slice: { index, of: all.length } })),
       affectedVersion: (_view, _type, name) => versions.get(name) ?? 1,
       facetsOf: (ref, type) => [{ ref, affected: versions.get(type) ?? 1 }],
     },
@@ -42,6 +49,7 @@ function setUp() {
   return {
     asked,
     versions,
+    slices,
     fetch,
     fail: (on: boolean) => {
       fails = on;
@@ -155,4 +163,31 @@ test("many names are several tasks, and one answer", async () => {
   const before = asked.length;
   await fetch(2, { type: "EDS", names });
   assert.equal(asked.length, before, "all of them are known");
+});
+
+test("a large resource is put together of its slices, of which only those that are affected are generated again", async () => {
+  const { asked, slices, fetch } = setUp();
+  slices.set("80", [1, 1, 1]);
+  const want: ResourceWant = { type: "RDS", names: ["80", "90"] };
+  const [one, same] = (await Promise.all([fetch(1, want), fetch(1, { type: "RDS", names: ["80", "90"] })])).map(
+    ([set]) => set,
+  );
+  assert.equal(one, same, "equal questions get one object, also while they are answered");
+  assert.deepEqual(
+    one!.resources.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()]),
+    [
+      ["90", "90"],
+      ["80", "808080"],
+    ],
+  );
+  assert.deepEqual(asked, ["RDS@1 90", "RDS@1 80", "RDS@1 80", "RDS@1 80"]);
+  assert.equal((await fetch(2, want))[0], one, "nothing has changed");
+
+  slices.set("80", [1, 3, 1]);
+  const [two] = await fetch(3, want);
+  assert.deepEqual(asked.slice(4), ["RDS@3 80"]);
+  const [before, after] = [one, two].map((set) => set!.resources.find(({ name }) => name === "80")!);
+  assert.notEqual(after!.hash, before!.hash);
+  assert.equal(after!.pieces![0], before!.pieces![0], "other slices are the same bytes");
+  assert.notEqual(after!.pieces![1], before!.pieces![1]);
 });

@@ -32,6 +32,35 @@ test("another host, gateway or visibility of routes may touch whatever the kind 
   }
 });
 
+test("an edit of routes says whose routes they are, unless the hosts may be left to others", () => {
+  const hostsOf = (before: object, after: object): string[] | undefined => {
+    const registry = testRegistry();
+    registry.apply({ upserts: [config("VirtualService", "x", before)], deletes: [] });
+    const { configs } = registry.apply({ upserts: [config("VirtualService", "x", after)], deletes: [] });
+    const hosts = configs.get("VirtualService/default/x")?.hosts;
+    return hosts && [...hosts].sort();
+  };
+  const spec = (http: object, hosts = ["a", "b.example.com"]): object => ({ hosts, http: [http] });
+  const route = (weight: number): object => ({ route: [to("a", weight), to("b", 100 - weight)] });
+  const own = ["a.default.svc.cluster.local", "b.example.com"];
+  assert.deepEqual(hostsOf(spec(route(10)), spec(route(20))), own);
+  const prefix = { match: [{ uri: { prefix: "/x" } }] };
+  assert.deepEqual(hostsOf(spec(route(10)), spec({ ...route(20), ...prefix })), own);
+  for (const match of [
+    { port: 80 },
+    { gateways: ["g"] },
+    { sourceLabels: { app: "a" } },
+    { sourceNamespace: "other" },
+  ]) {
+    assert.equal(hostsOf(spec(route(10)), spec({ ...route(20), match: [match] })), undefined, JSON.stringify(match));
+  }
+  assert.equal(hostsOf(spec(route(10)), { hosts: ["a", "b.example.com"], http: [] }), undefined);
+  assert.equal(hostsOf(spec(route(10)), spec(route(10), ["a"])), undefined, "other hosts");
+  assert.equal(hostsOf(spec(route(10), []), spec(route(20), [])), undefined, "a delegate");
+  const delegating = (weight: number): object => ({ ...route(weight), delegate: { name: "d" } });
+  assert.equal(hostsOf(spec(delegating(10)), spec(delegating(20))), undefined, "a delegate may be missing");
+});
+
 test("TCP and TLS routes touch listeners", () => {
   const tcp = (weight: number): object => ({
     hosts: ["a"],

@@ -141,6 +141,16 @@ test("large resources are written as they are, small ones together", () => {
   }
 });
 
+test("what is generated in pieces is written in the same ones", () => {
+  const pieces = ["one", "two", "three"].map((text) => Buffer.from(text));
+  const resource = { name: "a", hash: "0123456789abcdef", bytes: Buffer.concat(pieces), pieces };
+  for (const encode of [encodeSotwResources, encodeDeltaResources]) {
+    const written = encode("RDS", [resource]);
+    assert.deepEqual(written.slice(1, 4), pieces);
+    for (const [i, piece] of pieces.entries()) assert.equal(written[i + 1], piece);
+  }
+});
+
 test("responses", () => {
   const resource: fc.Arbitrary<EncodedResource> = fc.record(
     {
@@ -153,10 +163,13 @@ test("responses", () => {
     },
     { noNullPrototype: true },
   );
+  const pieced: fc.Arbitrary<EncodedResource> = fc
+    .tuple(resource, fc.array(fc.uint8Array({ maxLength: 20 }), { minLength: 2, maxLength: 4 }))
+    .map(([one, pieces]) => ({ ...one, pieces, bytes: Buffer.concat(pieces) }));
   const controlPlane = encodeControlPlane("me");
   fc.assert(
     fc.property(
-      fc.array(resource, { maxLength: 8 }),
+      fc.array(fc.oneof(resource, pieced), { maxLength: 8 }),
       text,
       text,
       fc.array(text),

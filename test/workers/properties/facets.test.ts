@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import protobuf from "protobufjs/minimal.js";
 import {
   generateFor,
   meshSettings,
@@ -20,6 +21,19 @@ function hex(resources: Resources): Record<string, string> {
   return Object.fromEntries([...resources].map(([name, bytes]) => [name, Buffer.from(bytes).toString("latin1")]));
 }
 
+/** The fields of a serialized route configuration, virtual hosts sorted. */
+function fieldsOf(bytes: Uint8Array): string[] {
+  const reader = protobuf.Reader.create(bytes);
+  const out: string[] = [];
+  while (reader.pos < reader.len) {
+    const start = reader.pos;
+    const tag = reader.uint32();
+    reader.skipType(tag & 7);
+    out.push(Buffer.from(bytes.subarray(start, reader.pos)).toString("latin1"));
+  }
+  return out.sort();
+}
+
 /** Compares each proxy, served by one worker by facets after the others, with one that has a worker for itself. */
 function checkSharing(mesh: WorkerMesh, proxies: readonly ProxySpec[]): void {
   for (const spec of proxies) {
@@ -28,9 +42,14 @@ function checkSharing(mesh: WorkerMesh, proxies: readonly ProxySpec[]): void {
       const shared = mesh.generateByFacets(spec, type, names);
       const own = generateFor(alone, mesh.view(spec), type, names).resources;
       const what = `${type} of ${JSON.stringify(spec)}`;
-      // Clusters come slice by slice; of the others, the order counts.
-      const order = (of: Resources): string[] => (type === "CDS" ? [...of.keys()].sort() : [...of.keys()]);
+      // Clusters and virtual hosts come slice by slice; of the others, the order counts.
+      const order = (of: Resources): string[] =>
+        type === "CDS" || type === "RDS" ? [...of.keys()].sort() : [...of.keys()];
       assert.deepEqual(order(shared), order(own), what);
+      if (type === "RDS") {
+        for (const [name, bytes] of own) assert.deepEqual(fieldsOf(shared.get(name)!), fieldsOf(bytes), what);
+        continue;
+      }
       for (const [name, bytes] of own) assert.ok(Buffer.compare(bytes, shared.get(name)!) === 0, `${name}: ${what}`);
       assert.deepEqual(hex(shared), hex(own), what);
     }
