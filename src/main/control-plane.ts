@@ -13,6 +13,7 @@ import { Debouncer } from "./debounce/debouncer.ts";
 import { WorkerPool } from "./pool/worker-pool.ts";
 import { warnOnce } from "./push/generation-warnings.ts";
 import { MeshPlanner } from "./push/planner.ts";
+import { buildView } from "./push/proxy-view.ts";
 import { PushLedger } from "./push/push-ledger.ts";
 import { EVERYTHING, PushStage } from "./push/push-stage.ts";
 import { createResourceProvider } from "./push/resource-provider.ts";
@@ -30,6 +31,7 @@ import { ReadPace } from "./streams/read-pace.ts";
 import { encodeControlPlane } from "./streams/response-wire.ts";
 import { StreamSet } from "./streams/stream-set.ts";
 import { StreamTelemetry } from "./streams/stream-telemetry.ts";
+import { typicalProxy } from "./streams/typical-proxy.ts";
 import { WriteBudget } from "./streams/write-budget.ts";
 import type { Logging } from "./telemetry/log.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
@@ -239,7 +241,9 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
   await file?.start();
   stage.first();
   serving = true;
-  await pool.warm();
+  const [service] = registry.services.all();
+  const typical = typicalProxy(service?.namespace ?? "default", registry.mesh.domainSuffix);
+  await pool.warm(buildView(typical, registry, h64ToString));
 
   const queue = new PushQueue({
     limit: options.pushThrottle,

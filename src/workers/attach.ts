@@ -42,10 +42,10 @@ export class SnapshotStore {
     return contextOf(held);
   }
 
-  /** Builds the newest context ahead of the first task that needs it. */
-  warm(): void {
+  /** The indices over the newest version; undefined before there is one. */
+  newestContext(): PushContext | undefined {
     const held = this.held.get(this.newest);
-    if (held) contextOf(held);
+    return held && contextOf(held);
   }
 
   private drop(version: number): void {

@@ -16,6 +16,7 @@ import type { PushContext } from "./context/push-context.ts";
 import { ResourceSink } from "./encode/resource-sink.ts";
 import { GENERATORS } from "./generators/table.ts";
 import { profile } from "./profiling.ts";
+import { rehearse } from "./rehearsal.ts";
 import { yieldToMain } from "./yield-to-main.ts";
 
 if (isMainThread) throw new MizzenError("MIZZEN_ERR_INVARIANT", "worker.ts was loaded on the main thread");
@@ -136,9 +137,14 @@ export default function run(task: WorkerTask): unknown {
   try {
     drainChannel();
     switch (task.tag) {
-      case "warm":
-        snapshots.warm();
+      case "warm": {
+        const ctx = snapshots.newestContext();
+        if (ctx && task.rehearsal) {
+          const { view, budgetMs } = task.rehearsal;
+          rehearse(ctx, viewOf(view), view.id, hash, budgetMs);
+        }
         return NOTHING;
+      }
       case "wake":
         return NOTHING;
       case "generate": {

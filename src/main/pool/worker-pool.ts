@@ -26,6 +26,8 @@ const TASK_LIMIT_MS = 30_000;
 /** How often it is looked for workers that are stuck, in that time. */
 const LOOKS = 10;
 const WORKER_ENTRY = new URL("../../workers/worker.js", import.meta.url);
+/** How long a worker generates before the first proxy comes: most code has been compiled by then. */
+const REHEARSAL_MS = 500;
 /** How often a task is run again after its worker died. */
 const MAX_LOST_WORKERS = 3;
 /** How often in a row the threads are started anew without a task done. */
@@ -119,9 +121,16 @@ export class WorkerPool {
     this.announce({ tag: "step", step: snapshot.step });
   }
 
-  /** Starts the threads' modules and indices before the first proxy asks: of all threads, as long as none has a task. */
-  async warm(): Promise<void> {
-    await Promise.all(this.pool.threads.map(() => this.run({ tag: "warm" })));
+  /**
+   * Starts the threads' modules and indices before the first proxy asks, and lets them rehearse for a view: all threads, as long
+   * as none has a task.
+   */
+  async warm(view?: ProxyViewRef): Promise<void> {
+    const task: WorkerTask = { tag: "warm", ...(view ? { rehearsal: { view, budgetMs: REHEARSAL_MS } } : {}) };
+    const results = await Promise.all(this.pool.threads.map(() => this.run(task)));
+    for (const result of results) {
+      if (!result.ok) this.log.warn({ error: result.message, stack: result.stack }, "a worker could not be warmed up");
+    }
   }
 
   /**

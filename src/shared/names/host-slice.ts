@@ -15,7 +15,8 @@ export function sliceOf(hostname: string, of: number): number {
 
 /** Hosts of a slice, on average: a worker makes the clusters of so many in some milliseconds. */
 const HOSTS_PER_SLICE = 128;
-const MAX_SLICES = 64;
+/** No type is cut into more. */
+export const MAX_SLICES = 64;
 
 /** A power of two, so that a mesh that grows is rarely cut anew. */
 export function sliceCount(hosts: number): number {

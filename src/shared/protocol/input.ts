@@ -29,6 +29,8 @@ export interface BatchTask {
 /** Bring a worker's indices to the newest snapshot ahead of the first task that needs it. */
 export interface WarmTask {
   readonly tag: "warm";
+  /** Generate for a view, and throw away what comes of it: for milliseconds at most, give or take a slice. */
+  readonly rehearsal?: { readonly view: ProxyViewRef; readonly budgetMs: number };
 }
 
 /** Take up what has been announced, and nothing else: for workers that have no other task. */
