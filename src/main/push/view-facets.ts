@@ -69,7 +69,10 @@ export interface Relevance {
  */
 export function facetsOf(planned: PlannedView, type: XdsType, relevance: Relevance, hash: Hash): MadeFacet[] {
   const { view } = planned;
-  if (view.type !== "sidecar") return [{ ref: planned, proxy: view, shared: false }];
+  if (view.type !== "sidecar") {
+    const whole: MadeFacet = { ref: planned, proxy: view, shared: false };
+    return type === "CDS" && view.generator !== "grpc" ? sliced(whole, relevance) : [whole];
+  }
   const plain = relevance.namespaces.isPlain(view.namespace);
   const whole: MadeFacet = {
     ref: plain ? planned.asPlain : planned,

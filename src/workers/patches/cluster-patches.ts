@@ -119,8 +119,7 @@ function addClusters(all: readonly Patch[], question: ClusterQuestion, sink: Res
 
 /** Where a generated cluster of the name would be: only there it can be told whether there is one. */
 function belongs(name: string, { part, slice }: ClusterQuestion): boolean {
-  if (part === undefined) return true;
-  if (isInbound(name)) return part === "own";
+  if (part !== undefined && isInbound(name)) return part === "own";
   if (part === "own") return false;
   if (!slice) return true;
   const hostname = parseSubsetKey(name)?.hostname ?? "";
