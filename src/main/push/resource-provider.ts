@@ -189,7 +189,7 @@ function byFacet<T extends { readonly q: Question }>(todo: readonly T[]): Map<Pr
 }
 
 /** Names that one task generates at most: no worker is to be busy for long. */
-const NAMES_PER_TASK = 256;
+const NAMES_PER_TASK = 128;
 
 function inPieces(names: readonly string[] | null): (readonly string[] | null)[] {
   if (names === null || names.length <= NAMES_PER_TASK) return [names];
