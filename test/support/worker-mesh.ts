@@ -184,7 +184,7 @@ export class WorkerMesh {
         continue;
       }
       const pieces = slices.flatMap((slice) => [...this.generateFacet(slice, type, [name]).values()]);
-      add(name, Buffer.concat(pieces));
+      if (pieces.length > 0) add(name, Buffer.concat(pieces));
     }
     if (names && whole.length === 0) return out;
     for (const facet of facetsOf(planned, type, this.relevance.current(), hashText)) {

@@ -31,7 +31,7 @@ export function partsTouched(change: RegistryChange): (part: ProxyPart) => boole
     if (type === "CDS" && part === "own") return servesOne(proxy, hosts);
     if (type === "CDS" && slice) return inSlice(slice, hosts);
     if (type === "LDS" && part === "shared") return sharedListeners;
-    if (type === "RDS" && slice) return inRouteSlice(slice, proxy.dnsDomain, routed);
+    if (type === "RDS" && slice) return inRouteSlice(slice, proxy, routed);
     return true;
   };
 }
@@ -83,9 +83,12 @@ function routedHosts(change: RegistryChange): Hosts {
   return { exact, wildcards: [] };
 }
 
-function inRouteSlice({ index, of }: HostSlice, searchDomain: string, hosts: Hosts): boolean {
+function inRouteSlice({ index, of }: HostSlice, { type, dnsDomain }: ProxyView, hosts: Hosts): boolean {
   if (hosts === "all") return true;
-  const common = commonDomain(searchDomain);
-  for (const host of hosts.exact) if (routeSliceOf(host, common, of) === index) return true;
+  const common = commonDomain(dnsDomain);
+  for (const host of hosts.exact) {
+    const slice = type === "sidecar" ? routeSliceOf(host, common, of) : sliceOf(host, of);
+    if (slice === index) return true;
+  }
   return false;
 }

@@ -6,6 +6,7 @@ import {
   askedMetadata,
   type EnvoyFilter,
   type PatchRef,
+  patchedTypes,
   patchesFor,
   patchId,
   sharedPatches,
@@ -34,6 +35,12 @@ export class PatchSelection {
   shared(view: ProxyView, type: XdsType): readonly PatchId[] {
     if (this.filters.length === 0) return [];
     return sharedPatches(this.patchesOf(view), type).map(patchId);
+  }
+
+  /** True when some patch can change what a router has of a type. */
+  patchesRouter(view: ProxyView, type: XdsType): boolean {
+    if (this.filters.length === 0) return false;
+    return this.patchesOf(view).some(({ spec }) => patchedTypes(spec, "router").includes(type));
   }
 
   private patchesOf(view: ProxyView): readonly PatchRef[] {

@@ -19,6 +19,7 @@ import {
 import { type RulePolicy, rulePolicies } from "../../shared/model/rule-policies.ts";
 import { sliceCount } from "../../shared/names/host-slice.ts";
 import type { Registry } from "../registry/registry.ts";
+import { GatewayHostIndex, GatewaySlices } from "./gateway-hosts.ts";
 import { NamespaceClassIndex } from "./namespace-classes.ts";
 import { PatchIndex } from "./patch-selection.ts";
 import { PortIndex } from "./port-index.ts";
@@ -43,6 +44,7 @@ export class RelevanceIndex {
   private readonly patches = new PatchIndex();
   private readonly slices: (hosts: number) => number;
   private readonly ports: PortIndex;
+  private readonly gateways: GatewayHostIndex;
   private known: Relevance = {
     labels: new Set(),
     clusterLocality: false,
@@ -51,12 +53,14 @@ export class RelevanceIndex {
     patches: this.patches.current(),
     clusterSlices: 1,
     routeSlices: new Map(),
+    gatewaySlices: new GatewaySlices([], new Map()),
   };
 
   /** `slices`: into how many pieces the clusters or routes of so many services are cut. */
   constructor(slices: (hosts: number) => number = sliceCount) {
     this.slices = slices;
     this.ports = new PortIndex(slices);
+    this.gateways = new GatewayHostIndex(slices);
   }
 
   /** What counts now; another object when it is something else. */
@@ -69,6 +73,7 @@ export class RelevanceIndex {
     this.rules.update(registry, change);
     this.patches.update(registry, change);
     this.ports.update(registry, change);
+    this.gateways.update(registry, change);
     if (!change) {
       this.byObject.clear();
       this.counts.clear();
@@ -101,16 +106,20 @@ export class RelevanceIndex {
     const patches = this.patches.current();
     const clusterSlices = endpointsOnly ? before.clusterSlices : this.slices(registry.services.count);
     const routeSlices = this.ports.current();
+    const gatewaySlices = this.gateways.current();
     const same =
       clusterSlices === before.clusterSlices &&
       routeSlices === before.routeSlices &&
+      gatewaySlices === before.gatewaySlices &&
       clusterLocality === before.clusterLocality &&
       namespaces === before.namespaces &&
       telemetry === before.telemetry &&
       patches === before.patches &&
       (labels === before.labels ||
         (labels.size === before.labels.size && [...labels].every((label) => before.labels.has(label))));
-    if (!same) this.known = { labels, clusterLocality, namespaces, telemetry, patches, clusterSlices, routeSlices };
+    if (same) return;
+    const slices = { clusterSlices, routeSlices, gatewaySlices };
+    this.known = { labels, clusterLocality, namespaces, telemetry, patches, ...slices };
   }
 
   /** Notes whether a service's clusters differ by where their client is. */

@@ -8,6 +8,7 @@ import type { TypePart, WantPart } from "../../shared/model/resource.ts";
 import type { IpFamilies, ProxyView, ViewMetadata } from "../../shared/model/view.ts";
 import { commonDomain, isOwnSlice } from "../../shared/names/route-slice.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
+import type { GatewaySlices } from "./gateway-hosts.ts";
 import type { NamespaceClasses } from "./namespace-classes.ts";
 import type { PatchSelection } from "./patch-selection.ts";
 import type { RouteSlices } from "./port-index.ts";
@@ -61,6 +62,7 @@ export interface Relevance {
   /** Into how many pieces clusters are cut. */
   readonly clusterSlices: number;
   readonly routeSlices: RouteSlices;
+  readonly gatewaySlices: GatewaySlices;
 }
 
 /**
@@ -102,15 +104,17 @@ export function facetsOf(planned: PlannedView, type: XdsType, relevance: Relevan
  * whole. Proxies of several namespaces share all slices but those that may have hosts of their own.
  */
 export function routeSlicesOf(
-  { view }: PlannedView,
+  planned: PlannedView,
   name: string,
   relevance: Relevance,
   hash: Hash,
 ): MadeFacet[] | undefined {
-  // gRPC's clients look at what they were told to call, and proxies with a Sidecar mostly see a part of the mesh.
-  if (view.type !== "sidecar" || view.generator === "grpc" || relevance.namespaces.isLimited(view.namespace)) {
-    return undefined;
-  }
+  const { view } = planned;
+  // gRPC's clients look at what they were told to call.
+  if (view.generator === "grpc") return undefined;
+  if (view.type !== "sidecar") return gatewayRouteSlices(planned, name, relevance);
+  // Proxies with a Sidecar mostly see a part of the mesh.
+  if (relevance.namespaces.isLimited(view.namespace)) return undefined;
   const of = relevance.routeSlices.get(portOf(name)) ?? 1;
   if (of === 1) return undefined;
   const facet = routesFacet(view, relevance);
@@ -120,6 +124,12 @@ export function routeSlicesOf(
   const own = seeing(made(facet, hash), plain);
   const shared = seeing(made({ ...facet, dnsDomain: commonDomain(view.dnsDomain) }, hash), plain);
   return cut(of, (index) => (isOwnSlice(index, view.dnsDomain, of) ? own : shared));
+}
+
+function gatewayRouteSlices(planned: PlannedView, name: string, relevance: Relevance): MadeFacet[] | undefined {
+  const of = relevance.gatewaySlices.of(planned.view, name);
+  if (of === 1 || relevance.patches.patchesRouter(planned.view, "RDS")) return undefined;
+  return cut(of, () => ({ ref: planned, proxy: planned.view, shared: false }));
 }
 
 /** The port whose routes the configuration has: 0 for all of them, -1 for one host's. */

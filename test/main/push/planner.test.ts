@@ -8,6 +8,7 @@ import { identityOf } from "../../../src/main/streams/proxy-identity.ts";
 import type { ConfigObject } from "../../../src/shared/model/config.ts";
 import type { ProxyIdentity } from "../../../src/shared/model/proxy.ts";
 import type { RegistryChange } from "../../../src/shared/model/push-request.ts";
+import { sliceOf } from "../../../src/shared/names/host-slice.ts";
 import { routeSliceOf } from "../../../src/shared/names/route-slice.ts";
 import { envoyNode } from "../../support/envoy-node.ts";
 import { config, meta, serviceEntry, testRegistry } from "../../support/registry.ts";
@@ -312,4 +313,32 @@ test("route configurations of gateways, gRPC's clients, few services and those b
   assert.deepEqual([slices(limited, sidecar, "80"), slices(limited, PROXIES.other!, "80")], [undefined, 4]);
   const patched = started([filter([patch("VIRTUAL_HOST")])], () => 4);
   assert.deepEqual([slices(patched, sidecar, "80"), slices(patched, PROXIES.other!, "80")], [undefined, 4]);
+});
+
+test("routes of a gateway with many hosts are cut, and an edit of routes regenerates the slices of its hosts", () => {
+  const routes = (name: string, host: string, value: string): ConfigObject =>
+    config("VirtualService", name, {
+      hosts: [host],
+      gateways: ["gw"],
+      http: [{ headers: { request: { set: { value } } }, route: [{ destination: { host: "one.example.com" } }] }],
+    });
+  const hosts = ["a", "b", "c", "d"].map((name) => `${name}.example.com`);
+  const on = started(
+    hosts.map((host) => routes(host[0]!, host, "1")),
+    (count) => (count >= 4 ? 8 : 1),
+  );
+  const slicesOf = (name: string, route = "http.8080"): readonly ViewFacet[] | undefined =>
+    on.planner.slicesOf(on.planner.viewOf(PROXIES[name]!), "RDS", route);
+  assert.equal(slicesOf("gateway")?.length, 8);
+  assert.equal(slicesOf("gateway", "https.443.https.gw.default")?.length, 8);
+  assert.equal(slicesOf("gateway", "https.443.https.gw.other"), undefined);
+  assert.equal(slicesOf("named"), undefined, "it has none of the hosts");
+  on.planner.advance(++on.version, on.registry.apply({ upserts: [routes("a", hosts[0]!, "2")], deletes: [] }));
+  const affected = slicesOf("gateway")!.flatMap((facet) => (facet.affected === on.version ? [facet.slice!.index] : []));
+  assert.deepEqual(affected, [sliceOf(hosts[0]!, 8)]);
+  on.planner.advance(
+    ++on.version,
+    on.registry.apply({ upserts: [], deletes: [{ kind: "VirtualService", namespace: "default", name: "a" }] }),
+  );
+  assert.equal(slicesOf("gateway"), undefined, "few hosts are left");
 });

@@ -1,6 +1,8 @@
 // The route configuration of a router's HTTP servers. Worker threads.
 import type { ProxyView } from "../../../shared/model/view.ts";
+import { hostHash, sliceOfHash } from "../../../shared/names/host-slice.ts";
 import { hostsMatch, isSubsetOf } from "../../../shared/names/hostname.ts";
+import { PairMemo } from "../../../shared/pair-memo.ts";
 import { Fragments } from "../../encode/fragments.ts";
 import { hostHeaders } from "../../filters/proxy-headers.ts";
 import { proxyConfigOf } from "../../filters/telemetry/tracing.ts";
@@ -13,7 +15,7 @@ import { httpRoutes, type Route, type RouteContext } from "../../routing/http-ro
 import { routeConfiguration } from "../../routing/route-configuration.ts";
 import { isCatchAll } from "../../routing/route-match.ts";
 import { clientTraits, routeDestinations } from "../../routing/route-traits.ts";
-import { endsTls, type GatewayServer, mergedGateway } from "../../scope/gateways.ts";
+import { endsTls, type GatewayHost, type GatewayServer, mergedGateway } from "../../scope/gateways.ts";
 import { offersHttp3 } from "../../scope/http3.ts";
 import type { ProxyScope } from "../../scope/proxy-scope.ts";
 import { type VirtualService, virtualServicesFor } from "../../scope/virtual-services.ts";
@@ -29,24 +31,31 @@ interface ServedHost {
   readonly routes: (readonly Route[])[];
 }
 
-/** The serialized configuration with the name, joined from its virtual hosts; undefined for one that no server has. */
+/**
+ * The serialized configuration with the name, joined from its virtual hosts; undefined for one that no server has. Of a slice, what
+ * of it the slice has, as for sidecars.
+ */
 export function gatewayRouteConfig(name: string, input: GenerateInput, scope: ProxyScope): Uint8Array | undefined {
   const servers = mergedGateway(input.ctx, input.view, input.viewId).byRouteName.get(name);
   if (!servers) return undefined;
+  const { slice } = input;
   const port = servers[0]!.serverPort;
   const hosts = new Map<string, ServedHost>();
   for (const server of servers) addServer(hosts, server, port, input, scope);
   if (hosts.size === 0) {
+    if (slice && slice.index > 0) return undefined;
+    const served = slice !== undefined && servers.some((server) => servesAny(server, port, input, scope));
     const blackhole = { name: `blackhole:${port}`, domains: ["*"] };
-    return joinedRoutes(routeConfiguration(name, [blackhole]), []);
+    return joinedRoutes(routeConfiguration(name, served ? [] : [blackhole]), []);
   }
   const all = [...hosts.values()];
   const merged = input.ctx.mesh.features.routeCollapse ? collapse(all) : all;
   const headers = hostHeaders(proxyConfigOf(input.ctx, input.view));
   const encoded = merged.map((host) => encodedHost(host, input.view, headers));
-  return joinedRoutes(routeConfiguration(name, []), encoded);
+  return joinedRoutes(slice && slice.index > 0 ? {} : routeConfiguration(name, []), encoded);
 }
 
+/** Takes in what a server has, or those of its hosts that are in the slice. */
 function addServer(
   hosts: Map<string, ServedHost>,
   server: GatewayServer,
@@ -54,7 +63,9 @@ function addServer(
   input: GenerateInput,
   scope: ProxyScope,
 ): void {
+  const { slice } = input;
   const redirect = server.server.tls?.httpsRedirect === true;
+  const isIn = (hash: number): boolean => !slice || sliceOfHash(hash, slice.of) === slice.index;
   const hostOf = (host: string): ServedHost => {
     let served = hosts.get(host);
     if (!served) {
@@ -65,14 +76,35 @@ function addServer(
     return served;
   };
   for (const vs of virtualServicesFor(input.ctx, server.gateway, input.view.namespace)) {
-    const bound = boundHosts(server, vs);
-    if (bound.length === 0) continue;
-    const routes = routesOf(vs, server, port, input, scope);
-    if (routes.length === 0) continue;
-    for (const host of bound) hostOf(host).routes.push(routes);
+    let routes: readonly Route[] | undefined;
+    for (const { host, hash } of hashedHosts(server, vs)) {
+      if (!isIn(hash)) continue;
+      routes ??= routesOf(vs, server, port, input, scope);
+      if (routes.length > 0) hostOf(host).routes.push(routes);
+    }
   }
   // A redirect needs no routes.
-  if (redirect) for (const { host } of server.hosts) hostOf(host);
+  if (redirect) for (const { host } of server.hosts) if (isIn(hostHash(host))) hostOf(host);
+}
+
+/** True when some slice has a host of the server. */
+function servesAny(server: GatewayServer, port: number, input: GenerateInput, scope: ProxyScope): boolean {
+  if (server.server.tls?.httpsRedirect === true && server.hosts.length > 0) return true;
+  return virtualServicesFor(input.ctx, server.gateway, input.view.namespace).some(
+    (vs) => hashedHosts(server, vs).length > 0 && routesOf(vs, server, port, input, scope).length > 0,
+  );
+}
+
+interface HashedHost {
+  readonly host: string;
+  readonly hash: number;
+}
+
+const hashed = new PairMemo<VirtualService, readonly GatewayHost[], readonly HashedHost[]>();
+
+/** The hosts of `boundHosts`, found once for all slices. */
+function hashedHosts(server: GatewayServer, vs: VirtualService): readonly HashedHost[] {
+  return hashed.get(vs, server.hosts, () => boundHosts(server, vs).map((host) => ({ host, hash: hostHash(host) })));
 }
 
 const routeFragments = new Fragments<readonly Route[]>();
