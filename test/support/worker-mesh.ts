@@ -32,7 +32,8 @@ import { GENERATORS } from "../../src/workers/generators/table.ts";
 
 const { h64, h64Raw } = await xxhash();
 const hashText = (text: string): string => h64(text).toString(16).padStart(16, "0");
-const hashBytes = (bytes: Uint8Array): string => h64Raw(bytes).toString(16).padStart(16, "0");
+/** As workers hash resources. */
+export const hashBytes = (bytes: Uint8Array): string => h64Raw(bytes).toString(16).padStart(16, "0");
 
 const descriptors = loadDescriptors();
 

@@ -51,6 +51,15 @@ test("equal questions give equal bytes, whichever worker answers", async () => {
   for (const other of others) assert.deepEqual(other, one);
 });
 
+test("workers that can't rehearse say so, and work", async () => {
+  await pool.warm({ ...view, id: "unreadable" as typeof view.id, json: "{" });
+  assert.deepEqual(lost.splice(0), Array(2).fill("a worker could not be warmed up"));
+  await pool.warm(view);
+  assert.deepEqual(lost, []);
+  const { sets } = await pool.generate(first, view, [{ type: "CDS", names: null }]);
+  assert.ok(sets[0]!.names.includes("outbound|80||s1.example.com"));
+});
+
 test("the main thread goes before its workers", { skip: process.platform !== "linux" && "needs Linux" }, () => {
   const niceness = new Map(
     readdirSync("/proc/self/task").map((thread) => [Number(thread), getPriority(Number(thread))]),
