@@ -50,8 +50,10 @@ export function patchedListeners(generator: Generator): Generator {
     listenerPatcher(set, {
       type: nodeType(input),
       adds: input.part !== "shared",
-      otherNames: (sink) =>
-        input.part === "own" ? namesOf(patchedListeners(generator), { ...input, part: "shared" }, sink.aside()) : [],
+      otherNames: (names, sink) =>
+        input.part === "own"
+          ? namesOf(patchedListeners(generator), { ...input, names, part: "shared" }, sink.aside())
+          : [],
     }),
   );
 }

@@ -17,8 +17,8 @@ export interface ListenerQuestion {
   readonly type: "sidecar" | "router";
   /** False for the part that several workloads share: added listeners are never in it. */
   readonly adds: boolean;
-  /** Names in the other part, which those that are added must not have. */
-  readonly otherNames: (sink: ResourceSink) => Iterable<string>;
+  /** Those of the names that are in the other part: listeners that are added must not have them. */
+  readonly otherNames: (names: readonly string[], sink: ResourceSink) => Iterable<string>;
 }
 
 /** The patches that apply to one context's listeners. */
@@ -171,10 +171,11 @@ function addListeners(set: PatchSet, question: ListenerQuestion, sink: ResourceS
     set.of("LISTENER").filter((patch) => patch.operation === "ADD" && addedIn(context)(patch)),
   );
   if (additions.length === 0) return;
-  const taken = new Set([...sink.taken(), ...question.otherNames(sink)]);
-  for (const patch of additions) {
+  const named = additions.map((patch) => ({ patch, name: String(patch.value().name ?? "") }));
+  const asked = new Set(named.map(({ name }) => name));
+  const taken = new Set([...sink.taken(), ...question.otherNames([...asked], sink)]);
+  for (const { patch, name } of named) {
     const listener = patch.value();
-    const name = String(listener.name ?? "");
     if (taken.has(name)) {
       sink.warn(patch.object, `there is a listener ${name} already, so that it can't be added`);
       continue;

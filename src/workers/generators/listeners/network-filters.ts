@@ -76,6 +76,15 @@ export function singleDestination(
   return chain(input, port, statPrefix, cluster, config);
 }
 
+/** The host whose rule has a say in what leads to the destinations of a route; "" where there is none. */
+export function ruledBy(routes: readonly Networking_RouteDestination[]): string {
+  return (routes.length === 1 ? routes[0] : routes.find(hasWeight))?.destination?.host ?? "";
+}
+
+function hasWeight({ weight }: Networking_RouteDestination): boolean {
+  return (weight ?? 0) > 0;
+}
+
 /** Filters that lead to the destinations of a TCP or TLS route of a VirtualService. */
 export function routeDestinations(
   input: GenerateInput,
@@ -91,9 +100,7 @@ export function routeDestinations(
     return subsetKey("outbound", route.destination?.subset ?? "", host, number);
   };
   if (routes.length === 1) return singleDestination(input, scope, clusterOf(routes[0]!), port);
-  const weighted = routes
-    .filter((r) => (r.weight ?? 0) > 0)
-    .map((r) => ({ name: clusterOf(r), weight: r.weight ?? 0 }));
+  const weighted = routes.filter(hasWeight).map((r) => ({ name: clusterOf(r), weight: r.weight ?? 0 }));
   const statPrefix = `${owner.name}.${owner.namespace}`;
   const first = weighted[0]?.name ?? "";
   const config: TcpProxy = {

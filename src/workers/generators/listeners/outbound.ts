@@ -1,4 +1,5 @@
-// Outbound listeners of a sidecar: one for each address and port, services that share one merged. Worker threads.
+// Outbound listeners of a sidecar in outline, without their chains: one for each address and port, services that share one
+// merged. Worker threads.
 import { isIP } from "node:net";
 import { isHttp, type ServicePort, type ServiceRecord } from "../../../shared/model/service.ts";
 import { bindsEgress, isPrivileged } from "../../scope/capture.ts";
@@ -6,12 +7,12 @@ import type { EgressScope } from "../../scope/egress-hosts.ts";
 import { type ProxyScope, resolvesUnknown } from "../../scope/proxy-scope.ts";
 import { listenAddresses } from "../../scope/service-address.ts";
 import type { GenerateInput } from "../generator.ts";
-import type { FilterChain } from "./filter-chain.ts";
+import { type L4Routes, l4Routes } from "./l4-routes.ts";
 import { listenerName, loopbackAddress, wildcardAddress } from "./listen-address.ts";
-import { type OutboundHttp, outboundHttpChain } from "./outbound-http.ts";
-import { type TcpTarget, tcpChains } from "./tcp-chains.ts";
+import type { OutboundHttp } from "./outbound-http.ts";
+import type { TcpTarget } from "./tcp-chains.ts";
 
-/** A listener under construction. */
+/** What a listener is for, without its chains. */
 export interface OutboundListener {
   /** An address, or `unix://path`. */
   readonly bind: string;
@@ -19,37 +20,46 @@ export interface OutboundListener {
   readonly port: number;
   /** True where it takes connections itself; others are handed over by the one that iptables lead to. */
   readonly bound: boolean;
-  /** Makes the chain for HTTP, which names the workload: only for who asks. */
-  http: ((input: GenerateInput) => FilterChain) | undefined;
-  /** Chains that take TCP, by their match. */
-  readonly tcp: Map<string, FilterChain>;
+  /** What its chain for HTTP says, which names the workload. */
+  http: OutboundHttp | undefined;
+  /** What takes TCP, the older service first: it keeps a match that a younger one has, too. */
+  tcp: TcpTarget[];
 }
 
-/** Listeners by `address:port`. */
-export type OutboundListeners = Map<string, OutboundListener>;
+const NO_TARGETS: TcpTarget[] = [];
+
+/** Listeners in order, and by port and address. */
+interface OutboundListeners {
+  readonly all: OutboundListener[];
+  readonly byPort: Map<number, Map<string, OutboundListener>>;
+}
 
 /** Where one egress listener puts what. */
 interface Egress {
   readonly input: GenerateInput;
   readonly scope: ProxyScope;
   readonly egress: EgressScope;
+  readonly routes: L4Routes;
   readonly bound: boolean;
   /** "" where each service's addresses say. */
   readonly bind: string;
   readonly listeners: OutboundListeners;
   /** Listeners to which nothing is added. */
-  readonly locked: ReadonlySet<string>;
+  readonly locked: ReadonlySet<OutboundListener>;
+  /** Ports whose HTTP has its listener. */
+  readonly httpPorts: Set<number>;
 }
 
-/** Everything that a sidecar's scope lets out. */
-export function outboundListeners(input: GenerateInput, scope: ProxyScope): OutboundListeners {
-  const listeners: OutboundListeners = new Map();
+/** Everything that a sidecar's scope lets out. DestinationRules have no say in it, and nothing in it keeps the scope. */
+export function outboundListeners(input: GenerateInput, scope: ProxyScope): readonly OutboundListener[] {
+  const listeners: OutboundListeners = { all: [], byPort: new Map() };
   for (const egress of scope.egress) {
     const bound = bindsEgress(input.view, egress);
     const bind = egress.bind || (bound ? loopbackAddress(input.view) : "");
     // What captures everything adds nothing to the listeners with a port of their own, which come before it.
-    const locked = new Set(egress.port ? [] : listeners.keys());
-    const to: Egress = { input, scope, egress, bound, bind, listeners, locked };
+    const locked = new Set(egress.port ? [] : listeners.all);
+    const routes = l4Routes(egress.virtualServices);
+    const to: Egress = { input, scope, egress, routes, bound, bind, listeners, locked, httpPorts: new Set() };
     for (const service of egress.services) {
       if (service.resolution === "alias") continue;
       for (const port of egress.port ? [egress.port] : service.ports) {
@@ -57,7 +67,7 @@ export function outboundListeners(input: GenerateInput, scope: ProxyScope): Outb
       }
     }
   }
-  return listeners;
+  return listeners.all;
 }
 
 /** False for ports that the process may not bind, and for those that are the proxy's own. */
@@ -76,6 +86,8 @@ function addPort(to: Egress, service: ServiceRecord, port: ServicePort): void {
   const any = wildcardAddress(input.view);
   if (isHttp(port.protocol)) {
     // All HTTP services of a port share one listener: routes tell them apart by host.
+    if (to.httpPorts.has(port.port)) return;
+    to.httpPorts.add(port.port);
     addHttp(to, bind || any, port, String(port.port), {
       grpcWeb: port.protocol === "GRPC-Web",
       detects: bind === "" || bind === any,
@@ -86,28 +98,42 @@ function addPort(to: Egress, service: ServiceRecord, port: ServicePort): void {
     });
     return;
   }
-  const add = (address: string, cidr: string): void => {
-    if (port.protocol === "Unsupported") {
-      const routeName = address === any ? String(port.port) : `${service.hostname}:${port.port}`;
-      addHttp(to, address, port, routeName, { grpcWeb: false, detects: true, wildcards: () => [] });
-    }
-    addTcp(to, address, port, { service, port: servedPort(to, service, port), cidr, wildcard: address === any });
-  };
+  const at: ServedPort = { service, port, served: servedPort(to, service, port), routes: to.routes(service.hostname) };
   if (bind !== "") {
-    add(bind, "");
+    addTcp(to, at, bind, "");
     return;
   }
   const addresses = listenAddresses(service, input.view);
   if (addresses.length > 0) {
     for (const address of addresses) {
-      if (address.includes("/")) add(any, address);
-      else add(address, "");
+      if (address.includes("/")) addTcp(to, at, any, address);
+      else addTcp(to, at, address, "");
     }
     return;
   }
   const headless = service.resolution === "passthrough" && !egress.port;
   // A headless service is reached at its endpoints' addresses, each of which gets a listener.
-  for (const address of (headless && endpointAddresses(input, service, port)) || [any]) add(address, "");
+  for (const address of (headless && endpointAddresses(input, service, port)) || [any]) addTcp(to, at, address, "");
+}
+
+/** A service's port, and what its chains say of it. */
+interface ServedPort extends Pick<TcpTarget, "service" | "routes"> {
+  readonly port: ServicePort;
+  readonly served: ServicePort;
+}
+
+function addTcp(to: Egress, { service, port, served, routes }: ServedPort, address: string, cidr: string): void {
+  const wildcard = address === wildcardAddress(to.input.view);
+  if (port.protocol === "Unsupported") {
+    const routeName = wildcard ? String(port.port) : `${service.hostname}:${port.port}`;
+    addHttp(to, address, port, routeName, { grpcWeb: false, detects: true, wildcards: () => [] });
+  }
+  const listener = listenerAt(to, address, port.port);
+  if (!listener) return;
+  const target: TcpTarget = { service, port: served, cidr, wildcard, routes };
+  // Nearly all have just one: a list that is made of it has no room to spare.
+  if (listener.tcp === NO_TARGETS) listener.tcp = [target];
+  else listener.tcp.push(target);
 }
 
 /**
@@ -146,38 +172,28 @@ interface HttpOptions extends Pick<OutboundHttp, "grpcWeb" | "detects"> {
 function addHttp(to: Egress, bind: string, { port }: ServicePort, name: string, options: HttpOptions): void {
   const listener = listenerAt(to, bind, port);
   if (!listener || listener.http) return;
-  const routeName = port === 0 ? bind : name;
-  const wildcards = options.wildcards();
-  listener.http = (who) =>
-    outboundHttpChain(who, {
-      statPrefix: listenerName(bind, port),
-      port,
-      routes: { name: routeName },
-      resolvesUnknown: resolvesUnknown(to.scope),
-      ...options,
-      wildcards,
-    });
-}
-
-/** Chains with a match that is taken are left out: the older service keeps the address. */
-function addTcp(to: Egress, bind: string, { port }: ServicePort, target: TcpTarget): void {
-  const listener = listenerAt(to, bind, port);
-  if (!listener) return;
-  for (const chain of tcpChains(to.input, to.scope, to.egress.virtualServices, target)) {
-    const key = JSON.stringify(chain.filterChainMatch ?? {});
-    if (!listener.tcp.has(key)) listener.tcp.set(key, chain);
-  }
+  listener.http = {
+    statPrefix: listenerName(bind, port),
+    port,
+    routes: { name: port === 0 ? bind : name },
+    resolvesUnknown: resolvesUnknown(to.scope),
+    ...options,
+    wildcards: options.wildcards(),
+  };
 }
 
 /** The listener, made when something is put there; undefined where nothing may be added. */
 function listenerAt({ listeners, locked, bound }: Egress, bind: string, port: number): OutboundListener | undefined {
-  const key = `${bind}:${port}`;
-  if (locked.has(key)) return undefined;
-  let listener = listeners.get(key);
-  if (!listener) {
-    listener = { bind, port, bound, http: undefined, tcp: new Map() };
-    listeners.set(key, listener);
+  let ofPort = listeners.byPort.get(port);
+  if (!ofPort) {
+    ofPort = new Map();
+    listeners.byPort.set(port, ofPort);
   }
+  const known = ofPort.get(bind);
+  if (known) return locked.has(known) ? undefined : known;
+  const listener = { bind, port, bound, http: undefined, tcp: NO_TARGETS };
+  ofPort.set(bind, listener);
+  listeners.all.push(listener);
   return listener;
 }
 
@@ -201,5 +217,5 @@ export function httpProxyListener({ ctx, view }: GenerateInput, scope: ProxyScop
     // A proxy is asked for whole URLs.
     extra: { httpProtocolOptions: { allowAbsoluteUrl: { value: true } } },
   };
-  return { bind, port, bound: true, http: (who) => outboundHttpChain(who, http), tcp: new Map() };
+  return { bind, port, bound: true, http, tcp: NO_TARGETS };
 }

@@ -4,13 +4,11 @@ import { envoy } from "../../../shared/gen/envoy.js";
 import { Fragments } from "../../encode/fragments.ts";
 import type { EncodedPart, ResourceSink } from "../../encode/resource-sink.ts";
 import { ZERO_DURATION } from "../../encode/values.ts";
-import { networkExtensionsKey } from "../../filters/extensions.ts";
 import { networkPolicies } from "../../filters/network-policies.ts";
 import { tcpTo } from "../../filters/tcp-proxy.ts";
 import { listenerAccessLogs } from "../../filters/telemetry/access-logs.ts";
-import { networkTelemetry } from "../../filters/telemetry/network-telemetry.ts";
 import { capturesNothing } from "../../scope/capture.ts";
-import { type ProxyScope, resolvesUnknown, SCOPE_DEPENDENCIES } from "../../scope/proxy-scope.ts";
+import { type ProxyScope, resolvesUnknown } from "../../scope/proxy-scope.ts";
 import { sidecarFor } from "../../scope/sidecars.ts";
 import type { GenerateInput } from "../generator.ts";
 import {
@@ -30,8 +28,10 @@ import {
 } from "./filter-chain.ts";
 import { blackHoleChain, detectionTimeout, type InboundChains, inboundChains } from "./inbound.ts";
 import { exactBalance, listenerName, listenOn, perSocketEvent, wildcardAddress } from "./listen-address.ts";
-import { httpProxyListener, type OutboundListener, outboundListeners } from "./outbound.ts";
-import { unknownHostsChain } from "./outbound-http.ts";
+import { listenerChainMaker } from "./listener-chains.ts";
+import { httpProxyListener, type OutboundListener } from "./outbound.ts";
+import { outboundHttpChain, unknownHostsChain } from "./outbound-http.ts";
+import { sortedListeners } from "./sorted-listeners.ts";
 
 const { Listener: ListenerCodec } = envoy.config.listener.v3;
 
@@ -45,11 +45,13 @@ const fragments = new Fragments<EncodedPart>();
  * who asks.
  */
 export function sidecarListeners(input: GenerateInput, scope: ProxyScope, sink: ResourceSink): void {
-  const { plain, others } = sortedListeners(input, scope);
+  const sorted = sortedListeners(input, scope);
+  const chainsOf = listenerChainMaker(input, scope);
+  const tcpOf = (own: OutboundListener): FilterChain[] => chainsOf(own).map(({ chain }) => chain);
   if (input.part !== "own") {
     const facts = plainFacts(input, scope);
-    for (const own of plain) {
-      const part = plainPart(input, scope, own, facts, sink);
+    for (const own of input.names ? sorted.plainNamed(input.names) : sorted.plain(input.slice)) {
+      const part = plainPart(input, scope, own, chainsOf(own)[0]!.chain, facts, sink);
       sink.addBytes(part.name, part.bytes, part.hash);
     }
   }
@@ -61,67 +63,23 @@ export function sidecarListeners(input: GenerateInput, scope: ProxyScope, sink: 
     add(virtualInbound(input, inbound));
   }
   // A proxy refuses a name that comes twice, and everything with it. Outbound listeners, of which some are shared, go first.
-  const taken = new Set([...plain, ...others].map((own) => listenerName(own.bind, own.port)));
+  const taken = new Set(sorted.others.map((own) => listenerName(own.bind, own.port)));
   const isFirst = (name: string): boolean => {
-    if (taken.size < taken.add(name).size) return true;
+    if (sorted.plainNamed([name]).length === 0 && taken.size < taken.add(name).size) return true;
     warnOfClash(input, name, sink);
     return false;
   };
   for (const listener of boundListeners(input, inbound)) if (isFirst(listener.name!)) add(listener);
-  for (const own of others) add(outboundListener(input, scope, own));
+  for (const own of sorted.others) add(outboundListener(input, scope, own, tcpOf(own)));
   const httpProxy = httpProxyListener(input, scope);
   if (httpProxy && isFirst(listenerName(httpProxy.bind, httpProxy.port)))
-    add(outboundListener(input, scope, httpProxy));
+    add(outboundListener(input, scope, httpProxy, []));
 }
 
 function warnOfClash({ ctx, view }: GenerateInput, name: string, sink: ResourceSink): void {
   const sidecar = sidecarFor(ctx, view);
   const object = sidecar ? `Sidecar/${sidecar.meta.namespace}/${sidecar.meta.name}` : "";
   sink.warn(object, `there is a listener ${name} already, so that there can't be another one`);
-}
-
-interface SortedListeners {
-  /** With a single TCP chain. */
-  readonly plain: readonly OutboundListener[];
-  readonly others: readonly OutboundListener[];
-}
-
-/** The outbound listeners of all that see the same; worked out once for each snapshot that changes them. */
-function sortedListeners(input: GenerateInput, scope: ProxyScope): SortedListeners {
-  const { ctx, view } = input;
-  const { dnsCapture, unprivilegedPod, statusPort, prometheusPort, idleTimeout } = view.metadata;
-  // Listeners stand for every service that is seen, also for those whose host another one has.
-  const seen = new Set(scope.egress.flatMap((egress) => egress.services));
-  const headless = [...seen].filter((s) => s.resolution === "passthrough" && s.addresses.length === 0);
-  const facts = canonicalJson([
-    view.istioFilters,
-    view.ipFamilies,
-    dnsCapture,
-    capturesNothing(view),
-    unprivilegedPod,
-    [statusPort, prometheusPort],
-    idleTimeout,
-    networkTelemetry(ctx, view, "outbound").id,
-    view.addresses,
-    // Routes by label are part of chains.
-    ctx.configs("VirtualService").length > 0 && usesLabels(scope) ? view.labels : {},
-    headless.map((s) => ctx.endpointsVersion(s)),
-    networkExtensionsKey(ctx, view),
-  ]);
-  return ctx.derive(`listeners/${scope.key}|${facts}`, SCOPE_DEPENDENCIES, () => {
-    const all = [...outboundListeners(input, scope).values()];
-    const isPlain = (l: OutboundListener): boolean => !l.http && l.tcp.size === 1;
-    return { plain: all.filter(isPlain), others: all.filter((l) => !isPlain(l)) };
-  });
-}
-
-/** True when a TCP or TLS route is only for some workloads. */
-function usesLabels(scope: ProxyScope): boolean {
-  return scope.egress.some((egress) =>
-    egress.virtualServices.some((vs) =>
-      [...(vs.spec.tcp ?? []), ...(vs.spec.tls ?? [])].some((r) => r.match?.some((m) => m.sourceLabels)),
-    ),
-  );
 }
 
 /** What a listener with a single TCP chain depends on beside the chain and its own address. */
@@ -135,20 +93,25 @@ function plainPart(
   input: GenerateInput,
   scope: ProxyScope,
   own: OutboundListener,
+  chain: FilterChain,
   facts: string,
   sink: ResourceSink,
 ): EncodedPart {
   const encode = (): EncodedPart => {
-    const listener = outboundListener(input, scope, own);
+    const listener = outboundListener(input, scope, own, [chain]);
     return sink.encode(listener.name!, ListenerCodec, listener);
   };
-  const [chain] = own.tcp.values();
   const key = `${own.bind}|${own.port}|${own.bound}|${facts}`;
-  return fragments.get(chain!, key, [input.ctx.mesh], encode);
+  return fragments.get(chain, key, [input.ctx.mesh], encode);
 }
 
-function outboundListener(input: GenerateInput, scope: ProxyScope, own: OutboundListener): Listener {
-  const chains: FilterChain[] = [...(own.http ? [own.http(input)] : []), ...own.tcp.values()];
+function outboundListener(
+  input: GenerateInput,
+  scope: ProxyScope,
+  own: OutboundListener,
+  tcp: readonly FilterChain[],
+): Listener {
+  const chains: FilterChain[] = [...(own.http ? [outboundHttpChain(input, own.http)] : []), ...tcp];
   const listener: Listener = {
     name: listenerName(own.bind, own.port),
     ...listenOn(input, own.bind, own.port, true),
