@@ -21,6 +21,15 @@ const trafficPolicy = fc.constantFrom(
   { trafficPolicy: { tls: { mode: "SIMPLE" } } },
 );
 const address = fc.constantFrom("10.0.0.1", "10.0.0.2", "10.0.0.9");
+/** None, so that services share the listener of a port, one of several services, and two. */
+const ip = fc.constantFrom({}, {}, { addresses: ["10.1.0.1"] }, { addresses: ["10.1.0.1", "10.1.0.2"] });
+/** None, and ones that lead to the own host or another one, from one address or from all. */
+const tcpRoute = fc.oneof(
+  fc.constant({}),
+  fc.record({ host, subnets: fc.constantFrom({}, { match: [{ destinationSubnets: ["10.1.0.2/32"] }] }) }).map((r) => ({
+    tcp: [{ ...r.subnets, route: [{ destination: { host: r.host } }] }],
+  })),
+);
 const app = fc.constantFrom({ app: "a" }, { app: "b" });
 /** Where a workload is, and whether it speaks mTLS: without that, no gateway leads to it. */
 const place = fc.constantFrom(
@@ -39,13 +48,14 @@ const selector = fc.option(
 /** One object of any kind that generation reads. */
 export const plannedObject: fc.Arbitrary<MeshObject> = fc.oneof(
   fc
-    .record({ name, namespace, host, address, labels: app, selects: fc.boolean(), dns: fc.boolean(), visible })
+    .record({ name, namespace, host, ip, address, labels: app, selects: fc.boolean(), dns: fc.boolean(), visible })
     .map((r) =>
       config(
         "ServiceEntry",
         r.name,
         {
           hosts: [r.host],
+          ...r.ip,
           ...r.visible,
           location: "MESH_INTERNAL",
           resolution: r.dns ? "DNS" : "STATIC",
@@ -64,24 +74,27 @@ export const plannedObject: fc.Arbitrary<MeshObject> = fc.oneof(
     ...workloadEntry(r.name, r.address, r.labels, r.place),
     meta: meta(r.name, { namespace: r.namespace }),
   })),
-  fc.record({ name, namespace, host, gateway: fc.boolean(), header: fc.constantFrom("1", "2"), visible }).map((r) =>
-    config(
-      "VirtualService",
-      r.name,
-      {
-        hosts: [r.host],
-        ...r.visible,
-        ...(r.gateway ? { gateways: ["default/gw"] } : {}),
-        http: [
-          {
-            headers: { request: { set: { x: r.header } } },
-            route: [{ destination: { host: r.host, subset: "s" } }],
-          },
-        ],
-      },
-      { namespace: r.namespace },
+  fc
+    .record({ name, namespace, host, gateway: fc.boolean(), header: fc.constantFrom("1", "2"), tcp: tcpRoute, visible })
+    .map((r) =>
+      config(
+        "VirtualService",
+        r.name,
+        {
+          hosts: [r.host],
+          ...r.visible,
+          ...(r.gateway ? { gateways: ["default/gw"] } : {}),
+          http: [
+            {
+              headers: { request: { set: { x: r.header } } },
+              route: [{ destination: { host: r.host, subset: "s" } }],
+            },
+          ],
+          ...r.tcp,
+        },
+        { namespace: r.namespace },
+      ),
     ),
-  ),
   fc
     .record({ name, namespace, host: ruleHost, policy: trafficPolicy, labels: app, visible, selects: fc.boolean() })
     .map((r) =>

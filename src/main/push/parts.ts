@@ -1,6 +1,6 @@
 // Which of a sidecar's parts of a type a change can touch, given that it touches the type at all. Main thread, pure.
 import type { IstioKind } from "../../shared/model/config.ts";
-import type { RegistryChange } from "../../shared/model/push-request.ts";
+import type { ChangedConfig, RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
 import type { TypePart } from "../../shared/model/resource.ts";
 import type { ProxyView } from "../../shared/model/view.ts";
 import { type HostSlice, sliceOf } from "../../shared/names/host-slice.ts";
@@ -23,28 +23,30 @@ const NEVER_SHARED: ReadonlySet<string> = new Set<IstioKind>([
 
 /** Says of each part whether the change can touch it. */
 export function partsTouched(change: RegistryChange): (part: ProxyPart) => boolean {
-  const hosts = hostsTouched(change);
+  const configs = [...change.configs.values()];
+  const hosts = hostsTouched(change.services.values(), configs);
   const routed = routedHosts(change);
-  const sharedListeners =
-    change.services.size > 0 || [...change.configs.values()].some((c) => !NEVER_SHARED.has(c.kind));
+  const shared = configs.filter(({ kind }) => !NEVER_SHARED.has(kind));
+  // A service that comes or goes may take an address from another one, or leave it one.
+  const listeners = change.services.size > 0 ? "all" : hostsTouched([], shared);
   return ({ type, part, slice, proxy }) => {
     if (type === "CDS" && part === "own") return servesOne(proxy, hosts);
     if (type === "CDS" && slice) return inSlice(slice, hosts);
-    if (type === "LDS" && part === "shared") return sharedListeners;
+    if (type === "LDS" && part === "shared") return slice ? inSlice(slice, listeners) : !isNone(listeners);
     if (type === "RDS" && slice) return inRouteSlice(slice, proxy, routed);
     return true;
   };
 }
 
-/** Hosts whose clusters a change can touch, some of them with a wildcard; "all" where it doesn't say. */
+/** Hosts that a change is about, some of them with a wildcard; "all" where it doesn't say. */
 type Hosts = "all" | { readonly exact: ReadonlySet<string>; readonly wildcards: readonly string[] };
 
 /** Rules and services count for the hosts that they are about, and everything else for all. */
-function hostsTouched(change: RegistryChange): Hosts {
+function hostsTouched(services: Iterable<ServiceKey>, configs: readonly ChangedConfig[]): Hosts {
   const exact = new Set<string>();
-  for (const { hostname } of change.services.values()) exact.add(hostname);
+  for (const { hostname } of services) exact.add(hostname);
   const wildcards: string[] = [];
-  for (const { kind, hosts } of change.configs.values()) {
+  for (const { kind, hosts } of configs) {
     if (kind !== "DestinationRule" || !hosts) return "all";
     for (const host of hosts) {
       if (host.startsWith("*")) wildcards.push(host);
@@ -61,6 +63,10 @@ function servesOne({ serviceTargets }: ProxyView, hosts: Hosts): boolean {
   return serviceTargets.some(
     ({ hostname }) => exact.has(hostname) || wildcards.some((wildcard) => hostsMatch(wildcard, hostname)),
   );
+}
+
+function isNone(hosts: Hosts): boolean {
+  return hosts !== "all" && hosts.exact.size === 0 && hosts.wildcards.length === 0;
 }
 
 function inSlice({ index, of }: HostSlice, hosts: Hosts): boolean {

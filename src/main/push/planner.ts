@@ -40,6 +40,8 @@ interface FacetState extends MadeFacet {
   readonly type: XdsType;
   /** Push version that last affected all of it. */
   affected: number;
+  /** True when changes aren't noted here any more. */
+  dropped?: boolean;
 }
 
 /** What decides whether a change can touch a proxy at all. `labels`: null for proxies whose labels differ. */
@@ -69,7 +71,12 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private readonly registry: Registry;
   private readonly hash: Hash;
   private readonly views = new LRUCache<string, PlannedView>({ max: MAX_VIEWS });
-  private readonly facets = new LRUCache<string, FacetState>({ max: MAX_VIEWS });
+  private readonly facets = new LRUCache<string, FacetState>({
+    max: MAX_VIEWS,
+    dispose: (facet) => {
+      facet.dropped = true;
+    },
+  });
   private readonly viewFacets = new WeakMap<ProxyViewRef, ViewFacets>();
   private readonly relevance: RelevanceIndex;
   private readonly ingress = new IngressNamespaces();
@@ -169,7 +176,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
     if (type !== "RDS") return undefined;
     const { relevance, slices } = this.knownFacets(ref);
     let known = slices.get(name);
-    if (known === undefined) {
+    if (known === undefined || known?.some((facet) => facet.dropped)) {
       const view = this.views.get(ref.id);
       const made = view && routeSlicesOf(view, name, relevance, this.hash);
       known = made?.map((one) => this.facetState(type, one)) ?? null;
@@ -231,7 +238,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private typeFacets(ref: ProxyViewRef, type: XdsType): readonly FacetState[] | undefined {
     const known = this.knownFacets(ref);
     let out = known.byType.get(type);
-    if (out) return out;
+    if (out && !out.some((facet) => facet.dropped)) return out;
     const view = this.views.get(ref.id);
     if (!view) return undefined;
     out = facetsOf(view, type, known.relevance, this.hash).map((made) => this.facetState(type, made));

@@ -17,13 +17,14 @@ import {
   serviceKeyString,
 } from "../../shared/model/push-request.ts";
 import { type RulePolicy, rulePolicies } from "../../shared/model/rule-policies.ts";
-import { sliceCount } from "../../shared/names/host-slice.ts";
+import { CLUSTER_HOSTS, type CountSlices, sliceCount } from "../../shared/names/host-slice.ts";
 import type { Registry } from "../registry/registry.ts";
-import { GatewayHostIndex, GatewaySlices } from "./gateway-hosts.ts";
+import { GatewayHostIndex } from "./gateway-hosts.ts";
 import { NamespaceClassIndex } from "./namespace-classes.ts";
 import { PatchIndex } from "./patch-selection.ts";
 import { PortIndex } from "./port-index.ts";
 import { RuleIndex } from "./rule-index.ts";
+import { SliceIndex } from "./slice-counts.ts";
 import { TelemetryIndex } from "./telemetry-index.ts";
 import type { Relevance } from "./view-facets.ts";
 
@@ -42,25 +43,27 @@ export class RelevanceIndex {
   private readonly namespaces = new NamespaceClassIndex();
   private readonly telemetry = new TelemetryIndex();
   private readonly patches = new PatchIndex();
-  private readonly slices: (hosts: number) => number;
+  private readonly slices: SliceIndex;
   private readonly ports: PortIndex;
   private readonly gateways: GatewayHostIndex;
-  private known: Relevance = {
-    labels: new Set(),
-    clusterLocality: false,
-    namespaces: this.namespaces.current(),
-    telemetry: this.telemetry.current(),
-    patches: this.patches.current(),
-    clusterSlices: 1,
-    routeSlices: new Map(),
-    gatewaySlices: new GatewaySlices([], new Map()),
-  };
+  private known: Relevance;
 
-  /** `slices`: into how many pieces the clusters or routes of so many services are cut. */
-  constructor(slices: (hosts: number) => number = sliceCount) {
-    this.slices = slices;
-    this.ports = new PortIndex(slices);
-    this.gateways = new GatewayHostIndex(slices);
+  /** `slices`: into how many pieces the clusters, listeners or routes of so many services are cut. */
+  constructor(slices: CountSlices = sliceCount) {
+    const routeSlices = (hosts: number): number => slices(hosts, CLUSTER_HOSTS);
+    this.slices = new SliceIndex(slices);
+    this.ports = new PortIndex(routeSlices);
+    this.gateways = new GatewayHostIndex(routeSlices);
+    this.known = {
+      labels: new Set(),
+      clusterLocality: false,
+      namespaces: this.namespaces.current(),
+      telemetry: this.telemetry.current(),
+      patches: this.patches.current(),
+      slices: this.slices.current(),
+      routeSlices: this.ports.current(),
+      gatewaySlices: this.gateways.current(),
+    };
   }
 
   /** What counts now; another object when it is something else. */
@@ -100,15 +103,16 @@ export class RelevanceIndex {
     if (!endpointsOnly) {
       this.namespaces.update(registry, this.rules, change);
       this.telemetry.update(registry, change);
+      this.slices.update(registry, change);
     }
     const namespaces = this.namespaces.current();
     const telemetry = this.telemetry.current();
     const patches = this.patches.current();
-    const clusterSlices = endpointsOnly ? before.clusterSlices : this.slices(registry.services.count);
+    const slices = this.slices.current();
     const routeSlices = this.ports.current();
     const gatewaySlices = this.gateways.current();
     const same =
-      clusterSlices === before.clusterSlices &&
+      slices === before.slices &&
       routeSlices === before.routeSlices &&
       gatewaySlices === before.gatewaySlices &&
       clusterLocality === before.clusterLocality &&
@@ -118,8 +122,7 @@ export class RelevanceIndex {
       (labels === before.labels ||
         (labels.size === before.labels.size && [...labels].every((label) => before.labels.has(label))));
     if (same) return;
-    const slices = { clusterSlices, routeSlices, gatewaySlices };
-    this.known = { labels, clusterLocality, namespaces, telemetry, patches, ...slices };
+    this.known = { labels, clusterLocality, namespaces, telemetry, patches, slices, routeSlices, gatewaySlices };
   }
 
   /** Notes whether a service's clusters differ by where their client is. */

@@ -13,6 +13,7 @@ import type { NamespaceClasses } from "./namespace-classes.ts";
 import type { PatchSelection } from "./patch-selection.ts";
 import type { RouteSlices } from "./port-index.ts";
 import type { Hash, PlannedView } from "./proxy-view.ts";
+import type { SliceCounts } from "./slice-counts.ts";
 import type { TelemetryReach } from "./telemetry-index.ts";
 
 const NO_FAMILIES: IpFamilies = { ipv4: true, ipv6: false, ipv6First: false };
@@ -59,8 +60,7 @@ export interface Relevance {
   readonly namespaces: NamespaceClasses;
   readonly telemetry: TelemetryReach;
   readonly patches: PatchSelection;
-  /** Into how many pieces clusters are cut. */
-  readonly clusterSlices: number;
+  readonly slices: SliceCounts;
   readonly routeSlices: RouteSlices;
   readonly gatewaySlices: GatewaySlices;
 }
@@ -73,7 +73,9 @@ export function facetsOf(planned: PlannedView, type: XdsType, relevance: Relevan
   const { view } = planned;
   if (view.type !== "sidecar") {
     const whole: MadeFacet = { ref: planned, proxy: view, shared: false };
-    return type === "CDS" && view.generator !== "grpc" ? sliced(whole, relevance) : [whole];
+    return type === "CDS" && view.generator !== "grpc"
+      ? sliced(whole, relevance.slices.clusters(view.namespace))
+      : [whole];
   }
   const plain = relevance.namespaces.isPlain(view.namespace);
   const whole: MadeFacet = {
@@ -90,10 +92,16 @@ export function facetsOf(planned: PlannedView, type: XdsType, relevance: Relevan
       return [seeing(made(routesFacet(view, relevance), hash), plain)];
     case "CDS":
       if (byName) return [made(clustersFacet(view, relevance), hash)];
-      return [...sliced(made(clustersFacet(view, relevance), hash, "shared"), relevance), { ...whole, part: "own" }];
+      return [
+        ...sliced(made(clustersFacet(view, relevance), hash, "shared"), relevance.slices.clusters(view.namespace)),
+        { ...whole, part: "own" },
+      ];
     case "LDS":
       if (byName) return [whole];
-      return [made(listenersFacet(view, relevance), hash, "shared"), { ...whole, part: "own" }];
+      return [
+        ...sliced(made(listenersFacet(view, relevance), hash, "shared"), relevance.slices.listeners(view.namespace)),
+        { ...whole, part: "own" },
+      ];
     default:
       return [whole];
   }
@@ -158,7 +166,7 @@ function seeing(facet: MadeFacet, plain: boolean): MadeFacet {
 }
 
 /** The same facet for each slice of the hosts. */
-function sliced(facet: MadeFacet, { clusterSlices: of }: Relevance): MadeFacet[] {
+function sliced(facet: MadeFacet, of: number): MadeFacet[] {
   return of === 1 ? [facet] : cut(of, () => facet);
 }
 

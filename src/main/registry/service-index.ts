@@ -94,6 +94,11 @@ export class ServiceIndex {
     return [...hosts.keys()].sort().flatMap((host) => hosts.get(host) ?? []);
   }
 
+  /** Hosts of a namespace. */
+  countIn(namespace: string): number {
+    return this.byNamespace.get(namespace)?.size ?? 0;
+  }
+
   namespaces(): Iterable<string> {
     return this.byNamespace.keys();
   }

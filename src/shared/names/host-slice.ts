@@ -23,14 +23,18 @@ export function sliceOfHash(hash: number, of: number): number {
   return hash % of;
 }
 
-/** Hosts of a slice, on average: a worker makes the clusters of so many in some milliseconds. */
-const HOSTS_PER_SLICE = 128;
+/** Hosts of a slice, on average: a worker makes the clusters, routes or listeners of so many in some milliseconds. */
+export const CLUSTER_HOSTS = 128;
+export const LISTENER_HOSTS = 512;
 /** No type is cut into more. */
 export const MAX_SLICES = 64;
 
+/** Into how many slices so many hosts are cut, of so many hosts each. */
+export type CountSlices = (hosts: number, hostsPerSlice: number) => number;
+
 /** A power of two, so that a mesh that grows is rarely cut anew. */
-export function sliceCount(hosts: number): number {
+export const sliceCount: CountSlices = (hosts, hostsPerSlice) => {
   let count = 1;
-  while (count < MAX_SLICES && count * HOSTS_PER_SLICE < hosts) count *= 2;
+  while (count < MAX_SLICES && count * hostsPerSlice < hosts) count *= 2;
   return count;
-}
+};

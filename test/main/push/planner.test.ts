@@ -10,6 +10,7 @@ import type { ProxyIdentity } from "../../../src/shared/model/proxy.ts";
 import type { RegistryChange } from "../../../src/shared/model/push-request.ts";
 import { sliceOf } from "../../../src/shared/names/host-slice.ts";
 import { routeSliceOf } from "../../../src/shared/names/route-slice.ts";
+import type { XdsType } from "../../../src/shared/xds-types.ts";
 import { envoyNode } from "../../support/envoy-node.ts";
 import { config, meta, serviceEntry, testRegistry } from "../../support/registry.ts";
 
@@ -247,6 +248,58 @@ test("the clusters whose endpoints changed", () => {
     "outbound|80|v2|one.example.com",
     "outbound|80||one.example.com",
   ]);
+});
+
+test("of sliced parts, a rule regenerates its hosts' slices, and a service all of the listeners", () => {
+  const rule = (host: string, idleTimeout: string): ConfigObject =>
+    config("DestinationRule", "r", { host, trafficPolicy: { connectionPool: { tcp: { idleTimeout } } } });
+  const tcp = [{ route: [{ destination: { host: "two.example.com" } }] }];
+  const of = 4;
+  const one = String(sliceOf("one.example.com", of));
+  const two = String(sliceOf("two.example.com", of));
+  assert.notEqual(one, two);
+  const all = "0,1,2,3";
+  const expected: readonly (readonly [change: ConfigObject, clusters: string, listeners: string])[] = [
+    [rule("one.example.com", "1s"), one, one],
+    [rule("one.example.com", "2s"), one, one],
+    [policy(undefined), "", ""],
+    [serviceEntry("two", ["10.0.1.1"]), two, all],
+    [config("VirtualService", "v", { hosts: ["one.example.com"], tcp }), "", all],
+    [rule("*.example.com", "3s"), all, all],
+  ];
+  const registry = testRegistry();
+  registry.apply({ upserts: BASE, deletes: [] });
+  const planner = new MeshPlanner(
+    registry,
+    (text) => text,
+    () => of,
+  );
+  planner.advance(1, undefined);
+  const view = planner.viewOf(PROXIES.a!);
+  const slices = (type: XdsType, since: number): string => {
+    const facets = planner.facetsOf(view, type);
+    return facets.flatMap(({ slice, affected }) => (slice && affected > since ? [slice.index] : [])).join();
+  };
+  assert.deepEqual([slices("CDS", 0), slices("LDS", 0)], [all, all]);
+  expected.forEach(([change, clusters, listeners], i) => {
+    planner.advance(i + 2, registry.apply({ upserts: [change], deletes: [] }));
+    assert.deepEqual([slices("CDS", i + 1), slices("LDS", i + 1)], [clusters, listeners], change.meta.name);
+  });
+});
+
+test("what was dropped since there are too many facets is not taken for fresh", () => {
+  const registry = testRegistry();
+  registry.apply({ upserts: BASE, deletes: [] });
+  const planner = new MeshPlanner(
+    registry,
+    (text) => text,
+    () => 15_000,
+  );
+  planner.advance(1, undefined);
+  const view = planner.viewOf(PROXIES.a!);
+  for (const type of ["LDS", "CDS"] as const) planner.facetsOf(view, type);
+  planner.advance(2, registry.apply({ upserts: [serviceEntry("two", ["10.0.0.2"])], deletes: [] }));
+  assert.ok(planner.facetsOf(view, "LDS").every(({ affected }) => affected === 2));
 });
 
 test("what a policy for one workload regenerates is that workload's listeners", () => {

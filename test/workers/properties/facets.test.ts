@@ -65,9 +65,9 @@ function checkSharing(mesh: WorkerMesh, proxies: readonly ProxySpec[]): void {
       const shared = mesh.generateByFacets(spec, type, names);
       const own = generateFor(alone, mesh.view(spec), type, names).resources;
       const what = `${type} of ${JSON.stringify(spec)}`;
-      // Clusters and virtual hosts come slice by slice; of the others, the order counts.
-      const order = (of: Resources): string[] =>
-        type === "CDS" || type === "RDS" ? [...of.keys()].sort() : [...of.keys()];
+      // Clusters, listeners and virtual hosts come slice by slice; of the others, the order counts.
+      const sliced = type === "CDS" || type === "LDS" || type === "RDS";
+      const order = (of: Resources): string[] => (sliced ? [...of.keys()].sort() : [...of.keys()]);
       assert.deepEqual(order(shared), order(own), what);
       if (type === "RDS") {
         const meaning = (bytes: Uint8Array): string[] => meaningOf(bytes, spec.type !== "router");
