@@ -39,7 +39,12 @@ export function partsTouched(change: RegistryChange): (part: ProxyPart) => boole
 }
 
 /** Hosts that a change is about, some of them with a wildcard; "all" where it doesn't say. */
-type Hosts = "all" | { readonly exact: ReadonlySet<string>; readonly wildcards: readonly string[] };
+type Hosts = "all" | ExactHosts;
+
+interface ExactHosts {
+  readonly exact: ReadonlySet<string>;
+  readonly wildcards: readonly string[];
+}
 
 /** Rules and services count for the hosts that they are about, and everything else for all. */
 function hostsTouched(services: Iterable<ServiceKey>, configs: readonly ChangedConfig[]): Hosts {
@@ -71,8 +76,30 @@ function isNone(hosts: Hosts): boolean {
 
 function inSlice({ index, of }: HostSlice, hosts: Hosts): boolean {
   if (hosts === "all" || hosts.wildcards.length > 0) return true;
-  for (const host of hosts.exact) if (sliceOf(host, of) === index) return true;
-  return false;
+  return slicesOf(hosts, of, "", (host) => sliceOf(host, of)).has(index);
+}
+
+/** Slices by how they are cut: the same for the many facets of which each is looked at. */
+const touchedSlices = new WeakMap<ExactHosts, Map<string, ReadonlySet<number>>>();
+
+function slicesOf(
+  hosts: ExactHosts,
+  of: number,
+  how: string,
+  sliceOfHost: (host: string) => number,
+): ReadonlySet<number> {
+  let known = touchedSlices.get(hosts);
+  if (!known) {
+    known = new Map();
+    touchedSlices.set(hosts, known);
+  }
+  const key = `${of} ${how}`;
+  let slices = known.get(key);
+  if (!slices) {
+    slices = new Set([...hosts.exact].map(sliceOfHost));
+    known.set(key, slices);
+  }
+  return slices;
 }
 
 /** Hosts whose routes a change can touch: what VirtualServices say of them, and nothing else, is about their hosts alone. */
@@ -91,10 +118,7 @@ function routedHosts(change: RegistryChange): Hosts {
 
 function inRouteSlice({ index, of }: HostSlice, { type, dnsDomain }: ProxyView, hosts: Hosts): boolean {
   if (hosts === "all") return true;
+  if (type !== "sidecar") return inSlice({ index, of }, hosts);
   const common = commonDomain(dnsDomain);
-  for (const host of hosts.exact) {
-    const slice = type === "sidecar" ? routeSliceOf(host, common, of) : sliceOf(host, of);
-    if (slice === index) return true;
-  }
-  return false;
+  return slicesOf(hosts, of, common, (host) => routeSliceOf(host, common, of)).has(index);
 }

@@ -13,36 +13,28 @@ import {
   type RegistryChange,
   type ServiceKey,
 } from "../../shared/model/push-request.ts";
-import { partKey } from "../../shared/model/resource.ts";
 import type { ProxyView } from "../../shared/model/view.ts";
 import { sniName, subsetKey } from "../../shared/names/cluster-name.ts";
 import { MESH_GATEWAY } from "../../shared/names/gateway.ts";
+import type { CountSlices } from "../../shared/names/host-slice.ts";
 import { type Labels, labelsMatch } from "../../shared/names/labels.ts";
 import type { XdsType } from "../../shared/xds-types.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { AffectedNames, Planner, ViewPlan } from "./contracts.ts";
 import { ALL_TYPES, SERVICE_TYPES, typesOfKind } from "./dependencies.ts";
+import { areDropped, type FacetGroup, type FacetState, FacetStore } from "./facet-store.ts";
 import { partsTouched } from "./parts.ts";
 import { PassingGateways } from "./passing-gateways.ts";
 import { buildView, type Hash, type PlannedView } from "./proxy-view.ts";
 import type { AffectedVersions, ViewFacet } from "./questions.ts";
 import { RelevanceIndex } from "./relevance.ts";
 import { IngressNamespaces } from "./sidecar-ingress.ts";
-import { facetsOf, type MadeFacet, type Relevance, routeSlicesOf } from "./view-facets.ts";
+import { facetsOf, type Relevance, routeSlicesOf } from "./view-facets.ts";
 
 const EVERYTHING: ViewPlan = new Map(ALL_TYPES.map((type) => [type, "all" as const]));
 
 /** Views remembered after their last proxy is gone, so that a reconnect finds its cache entries. */
 const MAX_VIEWS = 20_000;
-
-/** What is known of one type of the proxies that are alike in what that type depends on. */
-interface FacetState extends MadeFacet {
-  readonly type: XdsType;
-  /** Push version that last affected all of it. */
-  affected: number;
-  /** True when changes aren't noted here any more. */
-  dropped?: boolean;
-}
 
 /** What decides whether a change can touch a proxy at all. `labels`: null for proxies whose labels differ. */
 interface Scope extends Pick<ProxyView, "type" | "namespace"> {
@@ -71,12 +63,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private readonly registry: Registry;
   private readonly hash: Hash;
   private readonly views = new LRUCache<string, PlannedView>({ max: MAX_VIEWS });
-  private readonly facets = new LRUCache<string, FacetState>({
-    max: MAX_VIEWS,
-    dispose: (facet) => {
-      facet.dropped = true;
-    },
-  });
+  private readonly facets = new FacetStore();
   private readonly viewFacets = new WeakMap<ProxyViewRef, ViewFacets>();
   private readonly relevance: RelevanceIndex;
   private readonly ingress = new IngressNamespaces();
@@ -99,7 +86,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private readonly addressGeneration = new Map<string, number>();
 
   /** `slices`: as RelevanceIndex takes it. */
-  constructor(registry: Registry, hash: Hash, slices?: (hosts: number) => number) {
+  constructor(registry: Registry, hash: Hash, slices?: CountSlices) {
     this.registry = registry;
     this.hash = hash;
     this.relevance = new RelevanceIndex(slices);
@@ -120,7 +107,7 @@ export class MeshPlanner implements Planner, AffectedVersions {
     if (!step) {
       this.forgetViews();
       this.addressGeneration.clear();
-      for (const facet of this.facets.values()) facet.affected = version;
+      for (const { slices } of this.facets.all()) for (const facet of slices.values()) facet.affected = version;
       this.endpointVersions.clear();
       return;
     }
@@ -135,8 +122,9 @@ export class MeshPlanner implements Planner, AffectedVersions {
     if (isEndpointsOnly(rest)) return;
     this.begin(rest);
     const touched = partsTouched(rest);
-    for (const facet of this.facets.values()) {
-      if (this.planFor(scopeOf(facet), rest).get(facet.type) === "all" && touched(facet)) facet.affected = version;
+    for (const group of this.facets.all()) {
+      if (this.planFor(scopeOf(group), rest).get(group.type) !== "all") continue;
+      for (const facet of group.slices.values()) if (touched(facet)) facet.affected = version;
     }
   }
 
@@ -145,13 +133,15 @@ export class MeshPlanner implements Planner, AffectedVersions {
     const prefixes = [...change.configs.values()].map(({ namespace, name }) => `${namespace}/${name}/`);
     const ownParts = new Set([...change.configs.values()].flatMap((config) => [...(config.ownParts ?? ALL_TYPES)]));
     this.begin(change);
-    for (const facet of this.facets.values()) {
-      if (facet.part === "own" && !ownParts.has(facet.type)) continue;
-      const { patches } = facet.proxy;
+    for (const group of this.facets.all()) {
+      const { patches } = group.proxy;
       const has = patches
         ? patches.some((id) => prefixes.some((prefix) => id.startsWith(prefix)))
-        : this.planFor(scopeOf(facet), change).get(facet.type) === "all";
-      if (has) facet.affected = this.version;
+        : this.planFor(scopeOf(group), change).get(group.type) === "all";
+      if (!has) continue;
+      for (const facet of group.slices.values()) {
+        if (facet.part !== "own" || ownParts.has(facet.type)) facet.affected = this.version;
+      }
     }
   }
 
@@ -176,10 +166,10 @@ export class MeshPlanner implements Planner, AffectedVersions {
     if (type !== "RDS") return undefined;
     const { relevance, slices } = this.knownFacets(ref);
     let known = slices.get(name);
-    if (known === undefined || known?.some((facet) => facet.dropped)) {
+    if (known === undefined || (known && areDropped(known))) {
       const view = this.views.get(ref.id);
       const made = view && routeSlicesOf(view, name, relevance, this.hash);
-      known = made?.map((one) => this.facetState(type, one)) ?? null;
+      known = made?.map((one) => this.facets.state(type, one, this.version)) ?? null;
       slices.set(name, known);
     }
     return known ?? undefined;
@@ -238,10 +228,10 @@ export class MeshPlanner implements Planner, AffectedVersions {
   private typeFacets(ref: ProxyViewRef, type: XdsType): readonly FacetState[] | undefined {
     const known = this.knownFacets(ref);
     let out = known.byType.get(type);
-    if (out && !out.some((facet) => facet.dropped)) return out;
+    if (out && !areDropped(out)) return out;
     const view = this.views.get(ref.id);
     if (!view) return undefined;
-    out = facetsOf(view, type, known.relevance, this.hash).map((made) => this.facetState(type, made));
+    out = facetsOf(view, type, known.relevance, this.hash).map((made) => this.facets.state(type, made, this.version));
     known.byType.set(type, out);
     return out;
   }
@@ -254,16 +244,6 @@ export class MeshPlanner implements Planner, AffectedVersions {
       this.viewFacets.set(ref, known);
     }
     return known;
-  }
-
-  private facetState(type: XdsType, made: MadeFacet): FacetState {
-    const key = `${type}|${partKey(made)}|${made.ref.id}|${made.ref.plain === true}`;
-    let state = this.facets.get(key);
-    if (!state) {
-      state = { ...made, type, affected: this.version };
-      this.facets.set(key, state);
-    }
-    return state;
   }
 
   /** The plan for proxies of a type and namespace that the same objects choose; worked out once for each change. */
@@ -352,6 +332,6 @@ function split(change: RegistryChange): Readonly<Record<"filters" | "others", Ma
 }
 
 /** A facet that stands for several views has none of the labels that nobody asks for. */
-function scopeOf({ proxy, shared }: FacetState): Scope {
+function scopeOf({ proxy, shared }: FacetGroup): Scope {
   return { type: proxy.type, namespace: proxy.namespace, labels: shared ? null : proxy.labels };
 }
