@@ -13,7 +13,6 @@ import { Debouncer } from "./debounce/debouncer.ts";
 import { WorkerPool } from "./pool/worker-pool.ts";
 import { warnOnce } from "./push/generation-warnings.ts";
 import { MeshPlanner } from "./push/planner.ts";
-import { buildView } from "./push/proxy-view.ts";
 import { PushLedger } from "./push/push-ledger.ts";
 import { EVERYTHING, PushStage } from "./push/push-stage.ts";
 import { createResourceProvider } from "./push/resource-provider.ts";
@@ -243,7 +242,8 @@ async function start(options: Options, deps: ControlPlaneDeps, onClose: OnClose)
   serving = true;
   const [service] = registry.services.all();
   const typical = typicalProxy(service?.namespace ?? "default", registry.mesh.domainSuffix);
-  await pool.warm(buildView(typical, registry, h64ToString));
+  // What the workload itself has depends on all that the others do: of a namespace that sees what all see, as they see it.
+  await pool.warm(planner.facetsOf(planner.viewOf(typical), "LDS").at(-1)?.ref);
 
   const queue = new PushQueue({
     limit: options.pushThrottle,

@@ -11,6 +11,8 @@ import { GENERATORS } from "./generators/table.ts";
 
 /** Ports whose routes are made. */
 const MAX_PORTS = 4;
+/** What is a workload's own has no slices: it is made with every so many of them. */
+const OWN_EVERY = 4;
 
 /** Makes some of all types, slice by slice, until it took the time that it may, or everything is made. */
 export function rehearse(ctx: PushContext, view: ProxyView, viewId: string, hash: HashBytes, budgetMs: number): void {
@@ -28,6 +30,7 @@ export function rehearse(ctx: PushContext, view: ProxyView, viewId: string, hash
     for (const name of clusters) if (ports.size < MAX_PORTS) ports.add(parseSubsetKey(name)!.port);
     make("RDS", { names: [...ports].map(String), slice });
     make("LDS", { part: "shared", slice });
+    if (index % OWN_EVERY > 0) continue;
     make("CDS", { part: "own" });
     make("LDS", { part: "own" });
   }

@@ -27,7 +27,7 @@ export function sliceOfHash(hash: number, of: number): number {
 export const CLUSTER_HOSTS = 128;
 export const LISTENER_HOSTS = 512;
 /** No type is cut into more. */
-export const MAX_SLICES = 64;
+export const MAX_SLICES = 128;
 
 /** Into how many slices so many hosts are cut, of so many hosts each. */
 export type CountSlices = (hosts: number, hostsPerSlice: number) => number;

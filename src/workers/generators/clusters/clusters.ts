@@ -1,7 +1,7 @@
 // CDS: all clusters of a view, or those that a gRPC client names. Worker threads.
 import { envoy } from "../../../shared/gen/envoy.js";
 import type { ServiceRecord } from "../../../shared/model/service.ts";
-import { sliceOf } from "../../../shared/names/host-slice.ts";
+import { type HostSlice, sliceOf } from "../../../shared/names/host-slice.ts";
 import { type EncodedParts, Fragments } from "../../encode/fragments.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { usesProvider } from "../../filters/credentials.ts";
@@ -36,7 +36,6 @@ export const generateClusters: Generator = (input, sink) => {
   };
   const { slice } = input;
   const addService = (service: ServiceRecord, sniDnat: boolean): void => {
-    if (slice && sliceOf(service.hostname, slice.of) !== slice.index) return;
     for (const part of serviceClusters(input, scope, service, sniDnat, sink)) {
       if (seen.has(part.name)) continue;
       seen.add(part.name);
@@ -62,10 +61,30 @@ function addOutbound(
   addService: (service: ServiceRecord, sniDnat: boolean) => void,
 ): void {
   const routed = routedHosts(input);
-  for (const service of scope.services) {
+  for (const service of inSlice(scope.services, input.slice)) {
     if (!routed || routed.has(service.hostname)) addService(service, false);
   }
-  for (const service of passedOnServices(input, scope)) addService(service, true);
+  for (const service of inSlice(passedOnServices(input, scope), input.slice)) addService(service, true);
+}
+
+const cut = new WeakMap<readonly ServiceRecord[], Map<number, readonly (readonly ServiceRecord[])[]>>();
+
+/** The services of a slice; the list, which is another one only when services change, is cut once for all slices. */
+function inSlice(services: readonly ServiceRecord[], slice: HostSlice | undefined): readonly ServiceRecord[] {
+  if (!slice) return services;
+  let byCount = cut.get(services);
+  if (!byCount) {
+    byCount = new Map();
+    cut.set(services, byCount);
+  }
+  let slices = byCount.get(slice.of);
+  if (!slices) {
+    const lists = Array.from({ length: slice.of }, (): ServiceRecord[] => []);
+    for (const service of services) lists[sliceOf(service.hostname, slice.of)]!.push(service);
+    slices = lists;
+    byCount.set(slice.of, slices);
+  }
+  return slices[slice.index]!;
 }
 
 function serviceClusters(
