@@ -80,18 +80,18 @@ function listAt(
   const known = made.get(key);
   const before = known && sameItems(known.base, base) ? known : undefined;
   if (before?.virtualServices === virtualServices) return before.list;
-  const { byHost, sorted } = servicesAt(port, egress);
-  const wildcards = mostSpecificHosts(virtualServices, sorted);
+  const services = servicesAt(port, egress);
+  const wildcards = mostSpecificHosts(virtualServices, services.sorted);
   const byVirtualService = new Map<VirtualService, readonly HostRoutes[]>();
   for (const vs of virtualServices) {
     // What one has for a wildcard depends on the hosts of all others.
     const same = wildcards ? undefined : before?.byVirtualService.get(vs);
-    byVirtualService.set(vs, same ?? virtualServiceRoutes(vs, port, sorted, byHost, wildcards, input, scope));
+    byVirtualService.set(vs, same ?? virtualServiceRoutes(vs, port, services, wildcards, input, scope));
   }
   const routed = [...byVirtualService.values()].flat();
   const sameRouted =
     before?.routed.length === routed.length && routed.every((routes, i) => sameHosts(routes, before.routed[i]!));
-  const defaults = sameRouted ? before.defaults : unrouted(routed, port, sorted, input, scope);
+  const defaults = sameRouted ? before.defaults : unrouted(routed, port, services, input, scope);
   const list = [...routed, ...defaults];
   made.set(key, { base, virtualServices, byVirtualService, routed, defaults, list });
   return list;
@@ -111,7 +111,7 @@ function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
 function unrouted(
   routed: readonly HostRoutes[],
   port: number,
-  sorted: readonly ServiceRecord[],
+  { sorted }: ServicesAtPort,
   input: GenerateInput,
   scope: ProxyScope,
 ): HostRoutes[] {
@@ -156,8 +156,7 @@ function httpPorts(service: ServiceRecord, port: number): number[] {
 function virtualServiceRoutes(
   vs: VirtualService,
   port: number,
-  sorted: readonly ServiceRecord[],
-  services: PortServices,
+  { byHost, sorted }: ServicesAtPort,
   wildcards: ReadonlyMap<string, string> | undefined,
   input: GenerateInput,
   scope: ProxyScope,
@@ -171,7 +170,7 @@ function virtualServiceRoutes(
       own.push(...matching.filter((s) => wildcards?.get(s.hostname) === host));
       if (matching.length === 0) hosts.push(host);
     } else {
-      const service = services.get(host);
+      const service = byHost.get(host);
       if (service) own.push(service);
       else hosts.push(host);
     }
@@ -187,7 +186,7 @@ function virtualServiceRoutes(
   // Hosts that nobody serves are taken to be on port 80.
   if (byPort.size === 0 && port === 80 && hosts.length > 0) byPort.set(80, []);
   if (byPort.size === 0) return [];
-  const routes = routesOf(vs, port, services, input, scope);
+  const routes = routesOf(vs, port, byHost, input, scope);
   if (routes.length === 0) return [];
   return [...byPort].map(([servicePort, list]) => ({ port: servicePort, services: list, hosts, routes }));
 }
