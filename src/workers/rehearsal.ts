@@ -8,6 +8,7 @@ import type { PushContext } from "./context/push-context.ts";
 import { type HashBytes, ResourceSink } from "./encode/resource-sink.ts";
 import type { GenerateInput } from "./generators/generator.ts";
 import { GENERATORS } from "./generators/table.ts";
+import { loadMessageTypes } from "./patches/message-types.ts";
 
 /** Ports whose routes are made. */
 const MAX_PORTS = 4;
@@ -22,6 +23,7 @@ export function rehearse(ctx: PushContext, view: ProxyView, viewId: string, hash
     GENERATORS[type]({ ctx, view, viewId, names: null, part: undefined, slice: undefined, ...what }, sink);
     return sink.finish(type).names;
   };
+  if (ctx.configs("EnvoyFilter").length > 0) loadMessageTypes();
   const ports = new Set<number>();
   for (let index = 0; index < MAX_SLICES && performance.now() < end; index++) {
     const slice = { index, of: MAX_SLICES };

@@ -1,5 +1,6 @@
 // Workers generate for a proxy that isn't there before the first one comes.
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { test } from "node:test";
 import { buildView } from "../../src/main/push/proxy-view.ts";
 import { typicalProxy } from "../../src/main/streams/typical-proxy.ts";
@@ -50,4 +51,24 @@ test("a typical proxy is one of Istio's sidecars, in a mesh of any kind", () => 
   assert.equal(view.istioFilters, true);
   assert.equal(view.dnsDomain, "default.svc.example.org");
   rehearse(mesh.context(), view, "v", hashBytes, 60_000);
+});
+
+test("what patches need is loaded where there are any, whomever they are for", () => {
+  const isLoaded = (): boolean =>
+    Object.keys(createRequire(import.meta.url).cache).some((file) => file.endsWith("descriptors.json"));
+  const rehearsed = (mesh: WorkerMesh): void => {
+    const { id, view } = mesh.view();
+    rehearse(mesh.context(), view, id, hashBytes, 0);
+  };
+  rehearsed(WorkerMesh.of(ROUTE));
+  assert.equal(isLoaded(), false);
+  rehearsed(
+    WorkerMesh.of(`
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: f, namespace: elsewhere}
+spec: {configPatches: [{applyTo: CLUSTER, patch: {operation: MERGE, value: {connect_timeout: 3s}}}]}
+`),
+  );
+  assert.equal(isLoaded(), true);
 });

@@ -38,6 +38,11 @@ function reflection(): Reflection {
   return loaded;
 }
 
+/** Loads what the first patch needs, 0.2 s of work, ahead of it. */
+export function loadMessageTypes(): void {
+  reflection();
+}
+
 const byName = new Map<string, Type | undefined>();
 
 /** The type with the full name, without a dot before it; undefined where nobody has told us of it. */
