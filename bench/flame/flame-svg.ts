@@ -25,6 +25,8 @@ export interface FlameOptions {
   readonly title: string;
   /** Samples before this are left out: seconds from the beginning. */
   readonly fromSeconds?: number;
+  /** Samples after this are left out, too. */
+  readonly toSeconds?: number;
 }
 
 const WIDTH = 1200;
@@ -36,8 +38,9 @@ const LETTER = 6.2;
 /** Is no work. */
 const IDLE = "(idle)";
 
-export function flameSvg(profile: CpuProfile, { title, fromSeconds = 0 }: FlameOptions): string {
-  const root = merge(profile, fromSeconds * 1e6);
+export function flameSvg(profile: CpuProfile, options: FlameOptions): string {
+  const { title, fromSeconds = 0, toSeconds = Number.POSITIVE_INFINITY } = options;
+  const root = merge(profile, fromSeconds * 1e6, toSeconds * 1e6);
   const boxes: string[] = [];
   let depth = 0;
   const draw = (frame: Frame, x: number, level: number): void => {
@@ -64,7 +67,7 @@ export function flameSvg(profile: CpuProfile, { title, fromSeconds = 0 }: FlameO
   ].join("\n");
 }
 
-function merge({ nodes, samples, timeDeltas }: CpuProfile, from: number): Frame {
+function merge({ nodes, samples, timeDeltas }: CpuProfile, from: number, to: number): Frame {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const parents = new Map<number, number>();
   for (const node of nodes) for (const child of node.children ?? []) parents.set(child, node.id);
@@ -73,7 +76,7 @@ function merge({ nodes, samples, timeDeltas }: CpuProfile, from: number): Frame 
   samples.forEach((id, i) => {
     const took = timeDeltas[i] ?? 0;
     at += took;
-    if (at < from) return;
+    if (at < from || at > to) return;
     const stack: string[] = [];
     for (let own: number | undefined = id; own !== undefined; own = parents.get(own))
       stack.unshift(nameOf(byId.get(own)!));

@@ -1,7 +1,7 @@
 // `make flame`: runs one scenario with the profiler on and makes a flame graph of each thread with 0x, into .flame/.
 // 0x itself sees only the main thread, so that Node's own profiler records and 0x draws.
-//   node dist/bench/flame/run.js [--scenario NAME] [--mode sotw|delta] [--proxies N] [--from SECONDS]
-// flamegraph.svg beside 0x's page is smaller, and leaves out what was before --from.
+//   node dist/bench/flame/run.js [--scenario NAME] [--mode sotw|delta] [--proxies N] [--from SECONDS] [--to SECONDS]
+// flamegraph.svg beside 0x's page is smaller, and leaves out what was before --from or after --to.
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { createRequire } from "node:module";
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     mode: { type: "string", default: "delta" },
     proxies: { type: "string", default: "50" },
     from: { type: "string", default: "0" },
+    to: { type: "string", default: "Infinity" },
   },
 });
 const scenario = scenariosNamed([values.scenario])[0]!;
@@ -47,9 +48,12 @@ for (const { file, thread } of profiles(out)) {
   // It writes flamegraph.html beside the profile.
   execFileSync(process.execPath, [zeroX, "--visualize-cpu-profile", moved], { stdio: "ignore" });
   const profile = JSON.parse(fs.readFileSync(moved, "utf8")) as CpuProfile;
-  const from = Number(values.from);
-  const title = `${values.scenario}, ${values.mode}, ${values.proxies} proxies, ${thread}${from > 0 ? `, from ${from} s on` : ""}`;
-  fs.writeFileSync(path.join(folder, "flamegraph.svg"), flameSvg(profile, { title, fromSeconds: from }));
+  const [from, to] = [Number(values.from), Number(values.to)];
+  const begin = from > 0 ? `, from ${from} s on` : "";
+  const end = Number.isFinite(to) ? `, until ${to} s` : "";
+  const title = `${values.scenario}, ${values.mode}, ${values.proxies} proxies, ${thread}${begin}${end}`;
+  const svg = flameSvg(profile, { title, fromSeconds: from, toSeconds: to });
+  fs.writeFileSync(path.join(folder, "flamegraph.svg"), svg);
   console.log(`${thread.padEnd(10)} ${path.relative(process.cwd(), path.join(folder, "flamegraph.html"))}`);
 }
 

@@ -38,3 +38,8 @@ test("what came before a moment is left out", () => {
   const svg = flameSvg(PROFILE, { title: "t", fromSeconds: 1.002 });
   assert.match(svg, /t: 7 ms of work/);
 });
+
+test("so is what came after one", () => {
+  const svg = flameSvg(PROFILE, { title: "t", fromSeconds: 1.002, toSeconds: 1.0045 });
+  assert.match(svg, /t: 3 ms of work/);
+});
