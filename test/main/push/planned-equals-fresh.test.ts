@@ -179,29 +179,41 @@ function hash(text: string): string {
   return h.toString(16).padStart(16, "0");
 }
 
+/**
+ * Follows a history from its beginning on, and compares the outcome with a control plane that has just been started. A pool
+ * follows one series of snapshots, so each history has pools of its own.
+ */
+async function assertFresh(
+  workers: number,
+  follow: (followed: Pipeline, history: MeshHistory) => Promise<void>,
+): Promise<void> {
+  const pools = [new WorkerPool({ workers, log }), new WorkerPool({ workers: 1, log })];
+  try {
+    const followed = new Pipeline(pools[0]!);
+    const history = new MeshHistory();
+    followed.apply(history.next(SERVED.map((upsert) => ({ upsert }))), true);
+    await followed.answers();
+    await follow(followed, history);
+    const fresh = new Pipeline(pools[1]!);
+    fresh.apply(history.outcome(), true);
+    assert.deepEqual(differing(await followed.answers(), await fresh.answers()), []);
+  } finally {
+    for (const pool of pools) await pool.close();
+  }
+}
+
 test("cached equals fresh after every change", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.array(step, { minLength: 1, maxLength: 3 }), { minLength: 2, maxLength: 8 }),
       async (batches) => {
-        // A pool follows one series of snapshots, so each history has pools of its own.
         // Four workers give what one gives.
-        const pools = [new WorkerPool({ workers: 4, log }), new WorkerPool({ workers: 1, log })];
-        try {
-          const followed = new Pipeline(pools[0]!);
-          const history = new MeshHistory();
-          followed.apply(history.next(SERVED.map((upsert) => ({ upsert }))), true);
-          await followed.answers();
+        await assertFresh(4, async (followed, history) => {
           for (const batch of batches) {
             followed.apply(history.next(batch), false);
             await followed.answers();
           }
-          const fresh = new Pipeline(pools[1]!);
-          fresh.apply(history.outcome(), true);
-          assert.deepEqual(differing(await followed.answers(), await fresh.answers()), []);
-        } finally {
-          for (const pool of pools) await pool.close();
-        }
+        });
       },
     ),
     { numRuns: RUNS, includeErrorInReport: true },
@@ -216,10 +228,7 @@ test("cached equals fresh once all is pushed, though endpoints overtake what is 
         maxLength: 8,
       }),
       async (batches) => {
-        const pools = [new WorkerPool({ workers: 2, log }), new WorkerPool({ workers: 1, log })];
-        try {
-          const followed = new Pipeline(pools[0]!);
-          const history = new MeshHistory();
+        await assertFresh(2, async (followed, history) => {
           const window = new DebounceWindow({ afterMs: 100, maxMs: 1_000, endpoints: true });
           const pushUntil = async (end: number): Promise<void> => {
             for (let due = window.nextDue(); due !== undefined && due <= end; due = window.nextDue()) {
@@ -227,8 +236,6 @@ test("cached equals fresh once all is pushed, though endpoints overtake what is 
               await followed.answers();
             }
           };
-          followed.apply(history.next(SERVED.map((upsert) => ({ upsert }))), true);
-          await followed.answers();
           let now = 0;
           for (const [batch, pause] of batches) {
             window.offer(followed.registry.apply(history.next(batch)), now);
@@ -236,12 +243,7 @@ test("cached equals fresh once all is pushed, though endpoints overtake what is 
             await pushUntil(now);
           }
           await pushUntil(Number.POSITIVE_INFINITY);
-          const fresh = new Pipeline(pools[1]!);
-          fresh.apply(history.outcome(), true);
-          assert.deepEqual(differing(await followed.answers(), await fresh.answers()), []);
-        } finally {
-          for (const pool of pools) await pool.close();
-        }
+        });
       },
     ),
     { numRuns: RUNS, includeErrorInReport: true },
