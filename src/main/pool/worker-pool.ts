@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { getHeapStatistics } from "node:v8";
 import { BroadcastChannel } from "node:worker_threads";
 import { Piscina } from "piscina";
+import { addCount } from "../../shared/counts.ts";
 import { errorMessage, MizzenError } from "../../shared/errors.ts";
 import type { ProxyViewRef } from "../../shared/model/proxy.ts";
 import type { ResourceWant } from "../../shared/model/resource.ts";
@@ -159,7 +160,7 @@ export class WorkerPool {
     // A closed pool would start new threads.
     if (this.closing) throw new MizzenError("MIZZEN_ERR_DRAINING", "the worker pool is closed");
     if (this.broken) throw this.broken;
-    this.hold(snapshot.version, 1);
+    addCount(this.inUse, snapshot.version, 1);
     try {
       let lost = 0;
       let complete = false;
@@ -197,7 +198,7 @@ export class WorkerPool {
         throw failure(result);
       }
     } finally {
-      this.hold(snapshot.version, -1);
+      addCount(this.inUse, snapshot.version, -1);
     }
   }
 
@@ -291,12 +292,6 @@ export class WorkerPool {
     }
     // Tasks in hand, and those that wait for threads that don't come, are run again by the new ones.
     pool.destroy().catch((error: unknown) => this.log.error({ error: errorMessage(error) }, "old workers did not end"));
-  }
-
-  private hold(version: number, step: 1 | -1): void {
-    const count = (this.inUse.get(version) ?? 0) + step;
-    if (count > 0) this.inUse.set(version, count);
-    else this.inUse.delete(version);
   }
 }
 

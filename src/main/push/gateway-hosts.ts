@@ -1,5 +1,6 @@
 // Into how many slices the routes of gateways are cut. Main thread.
 import { canonicalJson } from "../../shared/canonical-json.ts";
+import { addCount } from "../../shared/counts.ts";
 import type { Networking_Gateway, Networking_VirtualService } from "../../shared/gen/istio.js";
 import { type ConfigObject, keyString } from "../../shared/model/config.ts";
 import type { MeshObject } from "../../shared/model/delta.ts";
@@ -104,7 +105,7 @@ export class GatewayHostIndex {
 
   private take(id: string, object: VirtualServiceObject | undefined): void {
     const before = this.byVirtualService.get(id);
-    for (const gateway of before?.gateways ?? []) this.count(gateway, -before!.hosts);
+    for (const gateway of before?.gateways ?? []) addCount(this.counts, gateway, -before!.hosts);
     this.byVirtualService.delete(id);
     if (!object) return;
     const { spec, meta } = object;
@@ -113,12 +114,6 @@ export class GatewayHostIndex {
     if (names.size === 0) return;
     const own = { gateways: [...names], hosts: spec.hosts?.length ?? 0 };
     this.byVirtualService.set(id, own);
-    for (const gateway of own.gateways) this.count(gateway, own.hosts);
-  }
-
-  private count(gateway: string, step: number): void {
-    const count = (this.counts.get(gateway) ?? 0) + step;
-    if (count > 0) this.counts.set(gateway, count);
-    else this.counts.delete(gateway);
+    for (const gateway of own.gateways) addCount(this.counts, gateway, own.hosts);
   }
 }

@@ -1,4 +1,5 @@
 // Into how many slices the routes of each port are cut. Main thread.
+import { addCount } from "../../shared/counts.ts";
 import type { RegistryChange, ServiceKey } from "../../shared/model/push-request.ts";
 import { serviceKeyString } from "../../shared/model/push-request.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -44,7 +45,7 @@ export class PortIndex {
 
   private take(registry: Registry, key: ServiceKey): void {
     const id = serviceKeyString(key);
-    for (const port of this.byService.get(id) ?? []) this.count(port, -1);
+    for (const port of this.byService.get(id) ?? []) addCount(this.counts, port, -1);
     const services = registry.services.services(key);
     const ports = new Set(services.flatMap((service) => service.ports.map(({ port }) => port)));
     if (services.length === 0) {
@@ -53,12 +54,6 @@ export class PortIndex {
     }
     const all = [0, ...ports];
     this.byService.set(id, all);
-    for (const port of all) this.count(port, 1);
-  }
-
-  private count(port: number, step: 1 | -1): void {
-    const count = (this.counts.get(port) ?? 0) + step;
-    if (count > 0) this.counts.set(port, count);
-    else this.counts.delete(port);
+    for (const port of all) addCount(this.counts, port, 1);
   }
 }

@@ -115,19 +115,18 @@ export class Questions {
     type: XdsType,
     names: readonly string[],
   ): Ask {
-    const whole: string[] = [];
-    const sliced: { readonly name: string; readonly slices: readonly ViewFacet[] }[] = [];
+    const sliced = new Map<string, readonly ViewFacet[]>();
     for (const name of names) {
       const slices = this.versions.slicesOf(view, type, name);
-      if (slices) sliced.push({ name, slices });
-      else whole.push(name);
+      if (slices) sliced.set(name, slices);
     }
-    if (sliced.length === 0) {
+    if (sliced.size === 0) {
       return { questions: [this.namesQuestion(snapshot, view, facet, type, names)], join: first };
     }
+    const whole = names.filter((name) => !sliced.has(name));
     const questions = whole.length > 0 ? [this.namesQuestion(snapshot, view, facet, type, whole)] : [];
     let newest = this.newest(view, type, whole);
-    for (const { name, slices } of sliced) {
+    for (const [name, slices] of sliced) {
       for (const slice of slices) {
         newest = Math.max(newest, slice.affected);
         questions.push(partQuestion(snapshot, slice, type, name));
@@ -136,7 +135,7 @@ export class Questions {
     const join = (sets: readonly ResourceSet[]): ResourceSet => {
       let at = whole.length > 0 ? 1 : 0;
       const resources = sets.slice(0, at).flatMap((set) => set.resources);
-      for (const { name, slices } of sliced) {
+      for (const [name, slices] of sliced) {
         const pieces = sets.slice(at, at + slices.length).flatMap((set) => set.resources);
         at += slices.length;
         if (pieces.length > 0) resources.push(joinPieces(name, pieces, this.hash));

@@ -1,4 +1,5 @@
 // What of proxies any configuration asks for: everything else makes no difference to what they share. Main thread.
+import { addCount } from "../../shared/counts.ts";
 import type {
   Extensions_TrafficExtension,
   Networking_DestinationRule,
@@ -137,11 +138,11 @@ export class RelevanceIndex {
 
   private take(key: ObjectKey, object: ConfigObject | undefined): void {
     const id = keyString(key);
-    for (const label of this.byObject.get(id) ?? []) this.count(label, -1);
+    for (const label of this.byObject.get(id) ?? []) addCount(this.counts, label, -1);
     const labels = object ? labelsOf(object) : [];
     if (labels.length === 0) this.byObject.delete(id);
     else this.byObject.set(id, labels);
-    for (const label of labels) this.count(label, 1);
+    for (const label of labels) addCount(this.counts, label, 1);
     const distributes =
       object?.kind === "DestinationRule" &&
       rulePolicies(object.spec as Networking_DestinationRule).some((p) =>
@@ -149,12 +150,6 @@ export class RelevanceIndex {
       );
     if (distributes) this.distributing.add(id);
     else this.distributing.delete(id);
-  }
-
-  private count(label: string, step: 1 | -1): void {
-    const count = (this.counts.get(label) ?? 0) + step;
-    if (count > 0) this.counts.set(label, count);
-    else this.counts.delete(label);
   }
 }
 

@@ -1,5 +1,7 @@
 // Services and endpoints by host, and who stands behind an address. Main thread, no I/O.
+
 import { canonicalJson } from "../../shared/canonical-json.ts";
+import { addCount } from "../../shared/counts.ts";
 import { type ServiceKey, serviceKeyString } from "../../shared/model/push-request.ts";
 import type { EndpointRecord, ServiceRecord, ServiceTarget } from "../../shared/model/service.ts";
 
@@ -193,9 +195,7 @@ export class ServiceIndex {
           counts = new Map();
           this.byAddress.set(address, counts);
         }
-        const count = (counts.get(id) ?? 0) + step;
-        if (count > 0) counts.set(id, count);
-        else counts.delete(id);
+        addCount(counts, id, step);
         if (counts.size === 0) this.byAddress.delete(address);
       }
     }

@@ -23,6 +23,26 @@ export function sliceOfHash(hash: number, of: number): number {
   return hash % of;
 }
 
+/** Items by slice, for each number of slices that was asked for. */
+export type Cuts<T> = Map<number, readonly (readonly T[])[]>;
+
+/** The items of a slice. All of them are cut once for each number of slices. */
+export function itemsInSlice<T>(
+  cuts: Cuts<T>,
+  items: Iterable<T>,
+  { index, of }: HostSlice,
+  sliceOfItem: (item: T) => number,
+): readonly T[] {
+  let slices = cuts.get(of);
+  if (!slices) {
+    const lists = Array.from({ length: of }, (): T[] => []);
+    for (const item of items) lists[sliceOfItem(item)]!.push(item);
+    slices = lists;
+    cuts.set(of, slices);
+  }
+  return slices[index]!;
+}
+
 /** Hosts of a slice, on average: a worker makes the clusters, routes or listeners of so many in some milliseconds. */
 export const CLUSTER_HOSTS = 128;
 export const LISTENER_HOSTS = 512;

@@ -1,4 +1,5 @@
 // Serialized parts that stay good for as long as what they were made of is the same. Worker threads.
+import { sameItems } from "../../shared/same-items.ts";
 import type { EncodedPart } from "./resource-sink.ts";
 
 interface Entry<T> {
@@ -21,7 +22,7 @@ export class Fragments<T> {
       this.byOwner.set(owner, entries);
     }
     const known = entries.get(key);
-    if (known && same(known.dependencies, dependencies)) return known.value;
+    if (known && sameItems(known.dependencies, dependencies)) return known.value;
     const value = make();
     entries.set(key, { dependencies, value });
     if (entries.size > MAX_KEYS) entries.delete(entries.keys().next().value!);
@@ -31,12 +32,6 @@ export class Fragments<T> {
 
 /** Kinds of proxies per owner that are remembered. */
 const MAX_KEYS = 256;
-
-function same(a: readonly unknown[], b: readonly unknown[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
 
 /** Parts of a type that are made together, such as the clusters of a service. */
 export type EncodedParts = readonly EncodedPart[];

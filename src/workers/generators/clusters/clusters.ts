@@ -1,7 +1,7 @@
 // CDS: all clusters of a view, or those that a gRPC client names. Worker threads.
 import { envoy } from "../../../shared/gen/envoy.js";
 import type { ServiceRecord } from "../../../shared/model/service.ts";
-import { type HostSlice, sliceOf } from "../../../shared/names/host-slice.ts";
+import { type Cuts, type HostSlice, itemsInSlice, sliceOf } from "../../../shared/names/host-slice.ts";
 import { type EncodedParts, Fragments } from "../../encode/fragments.ts";
 import type { ResourceSink } from "../../encode/resource-sink.ts";
 import { usesProvider } from "../../filters/credentials.ts";
@@ -67,24 +67,17 @@ function addOutbound(
   for (const service of inSlice(passedOnServices(input, scope), input.slice)) addService(service, true);
 }
 
-const cut = new WeakMap<readonly ServiceRecord[], Map<number, readonly (readonly ServiceRecord[])[]>>();
+const cuts = new WeakMap<readonly ServiceRecord[], Cuts<ServiceRecord>>();
 
-/** The services of a slice; the list, which is another one only when services change, is cut once for all slices. */
+/** The services of a slice; the list is another one only when services change. */
 function inSlice(services: readonly ServiceRecord[], slice: HostSlice | undefined): readonly ServiceRecord[] {
   if (!slice) return services;
-  let byCount = cut.get(services);
-  if (!byCount) {
-    byCount = new Map();
-    cut.set(services, byCount);
+  let own = cuts.get(services);
+  if (!own) {
+    own = new Map();
+    cuts.set(services, own);
   }
-  let slices = byCount.get(slice.of);
-  if (!slices) {
-    const lists = Array.from({ length: slice.of }, (): ServiceRecord[] => []);
-    for (const service of services) lists[sliceOf(service.hostname, slice.of)]!.push(service);
-    slices = lists;
-    byCount.set(slice.of, slices);
-  }
-  return slices[slice.index]!;
+  return itemsInSlice(own, services, slice, ({ hostname }) => sliceOf(hostname, slice.of));
 }
 
 function serviceClusters(

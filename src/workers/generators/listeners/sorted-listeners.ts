@@ -2,7 +2,7 @@
 // Worker threads.
 import { canonicalJson } from "../../../shared/canonical-json.ts";
 import type { ServiceRecord } from "../../../shared/model/service.ts";
-import { type HostSlice, sliceOf } from "../../../shared/names/host-slice.ts";
+import { type Cuts, type HostSlice, itemsInSlice, sliceOf } from "../../../shared/names/host-slice.ts";
 import type { PushContext } from "../../context/push-context.ts";
 import { networkExtensionsKey } from "../../filters/extensions.ts";
 import { networkTelemetry } from "../../filters/telemetry/network-telemetry.ts";
@@ -101,19 +101,15 @@ function sort(input: GenerateInput, scope: ProxyScope): Sorted {
 
 /** Holds the lists alone: what they were made from is of one version, and they may last for many. */
 function answers(lists: Sorted): SortedListeners {
-  const { plain, others } = lists;
-  const slices = new Map<number, readonly OutboundListener[][]>();
+  const { plain, hosts, others } = lists;
+  const cuts: Cuts<number> = new Map();
   let byName: ReadonlyMap<string, OutboundListener> | undefined;
   return {
     others,
     plain(slice) {
       if (!slice) return plain;
-      let cut = slices.get(slice.of);
-      if (!cut) {
-        cut = cutInto(slice.of, lists);
-        slices.set(slice.of, cut);
-      }
-      return cut[slice.index]!;
+      const places = itemsInSlice(cuts, plain.keys(), slice, (place) => sliceOf(hosts[place]!, slice.of));
+      return places.map((place) => plain[place]!);
     },
     plainNamed(names) {
       byName ??= new Map(plain.map((own) => [listenerName(own.bind, own.port), own]));
@@ -125,12 +121,4 @@ function answers(lists: Sorted): SortedListeners {
 function ruledBy({ tcp }: OutboundListener, chains: () => readonly TcpChain[]): string {
   const first = tcp[0]!;
   return first.routes.length === 0 ? first.service.hostname : chains()[0]!.host;
-}
-
-function cutInto(of: number, { plain, hosts }: Sorted): readonly OutboundListener[][] {
-  const out = Array.from({ length: of }, (): OutboundListener[] => []);
-  plain.forEach((own, i) => {
-    out[sliceOf(hosts[i]!, of)]!.push(own);
-  });
-  return out;
 }

@@ -3,6 +3,7 @@ import type { ProxyView } from "../../../shared/model/view.ts";
 import { hostHash, sliceOfHash } from "../../../shared/names/host-slice.ts";
 import { hostsMatch, isSubsetOf } from "../../../shared/names/hostname.ts";
 import { PairMemo } from "../../../shared/pair-memo.ts";
+import { sameItems } from "../../../shared/same-items.ts";
 import { Fragments } from "../../encode/fragments.ts";
 import { hostHeaders } from "../../filters/proxy-headers.ts";
 import { proxyConfigOf } from "../../filters/telemetry/tracing.ts";
@@ -211,7 +212,8 @@ function collapse(hosts: readonly ServedHost[]): ServedHost[] {
   for (const host of hosts) {
     const first = host.routes[0];
     const alike = first && byFirst.get(first);
-    const same = alike?.find((o) => o.requireTls === host.requireTls && sameLists(o.routes, host.routes));
+    // Routes of one VirtualService are the same list for all of its hosts.
+    const same = alike?.find((o) => o.requireTls === host.requireTls && sameItems(o.routes, host.routes));
     if (same) {
       same.domains.push(...host.domains);
       continue;
@@ -222,9 +224,4 @@ function collapse(hosts: readonly ServedHost[]): ServedHost[] {
     else if (first) byFirst.set(first, [own]);
   }
   return out;
-}
-
-/** Routes of one VirtualService are the same list for all of its hosts. */
-function sameLists(a: readonly (readonly Route[])[], b: readonly (readonly Route[])[]): boolean {
-  return a.length === b.length && a.every((routes, i) => routes === b[i]);
 }

@@ -6,6 +6,7 @@ import { isAutoDetected, isHttp } from "../../../shared/model/service.ts";
 import { subsetKey } from "../../../shared/names/cluster-name.ts";
 import { MESH_GATEWAY } from "../../../shared/names/gateway.ts";
 import { compareSpecificity, isSubsetOf, isWildcard } from "../../../shared/names/hostname.ts";
+import { sameItems } from "../../../shared/same-items.ts";
 import { Fragments } from "../../encode/fragments.ts";
 import { defaultOutboundRoute } from "../../routing/default-routes.ts";
 import { hashPoliciesOf } from "../../routing/hash-policy.ts";
@@ -100,12 +101,6 @@ function listAt(
 /** True for routes of the same hosts at the same port. */
 export function sameHosts(a: HostRoutes, b: HostRoutes): boolean {
   return a === b || (a.port === b.port && sameItems(a.services, b.services) && sameItems(a.hosts, b.hosts));
-}
-
-function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 function unrouted(

@@ -2,7 +2,7 @@
 // and neither names nor the other hosts' bytes are worked out again for it. Worker threads.
 import { LRUCache } from "lru-cache";
 import type { MeshSettings } from "../../../shared/model/mesh.ts";
-import type { HostSlice } from "../../../shared/names/host-slice.ts";
+import { type Cuts, type HostSlice, itemsInSlice } from "../../../shared/names/host-slice.ts";
 import { routeSliceOf } from "../../../shared/names/route-slice.ts";
 import { type HostRoutes, sameHosts } from "./host-routes.ts";
 import type { NamedHost, NamedHosts } from "./named-hosts.ts";
@@ -12,8 +12,8 @@ export interface RouteHosts extends NamedHosts {
   readonly sources: readonly HostRoutes[];
   /** Of each host, once it was serialized under its own domains. */
   readonly bytes: (Uint8Array | undefined)[];
-  /** Places of hosts by slice, for each number of slices that was asked for. */
-  readonly slices: Map<number, readonly (readonly number[])[]>;
+  /** Places of hosts by slice. */
+  readonly slices: Cuts<number>;
 }
 
 interface Kept {
@@ -66,19 +66,6 @@ function following(before: RouteHosts, sources: readonly HostRoutes[]): RouteHos
 }
 
 /** The places of the hosts of a slice, for proxies whose search domain has `common` in common with others: one for each list. */
-export function hostsInSlice(
-  { hosts, slices }: RouteHosts,
-  { index, of }: HostSlice,
-  common: string,
-): readonly number[] {
-  let bySlice = slices.get(of);
-  if (!bySlice) {
-    const lists = Array.from({ length: of }, (): number[] => []);
-    hosts.forEach(({ hostname }, place) => {
-      lists[routeSliceOf(hostname, common, of)]!.push(place);
-    });
-    bySlice = lists;
-    slices.set(of, bySlice);
-  }
-  return bySlice[index]!;
+export function hostsInSlice({ hosts, slices }: RouteHosts, slice: HostSlice, common: string): readonly number[] {
+  return itemsInSlice(slices, hosts.keys(), slice, (place) => routeSliceOf(hosts[place]!.hostname, common, slice.of));
 }
